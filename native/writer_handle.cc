@@ -32,6 +32,7 @@ Napi::Function WriterHandle::define(Napi::Env env) {
                          InstanceMethod<&WriterHandle::createState>("createState"),
                          InstanceMethod<&WriterHandle::openState>("openState"),
                          InstanceMethod<&WriterHandle::takeOver>("takeOver"),
+                         InstanceMethod<&WriterHandle::version>("version"),
                          InstanceMethod<&WriterHandle::setMode>("setMode"),
                          InstanceMethod<&WriterHandle::configure>("configure"),
                          InstanceMethod<&WriterHandle::capacity>("capacity"),
@@ -60,6 +61,11 @@ WriterHandle::WriterHandle(const Napi::CallbackInfo& info)
     : ObjectWrap(info), prefix_(info[0].As<Napi::String>().Utf8Value()) {}
 
 std::string WriterHandle::regionPath(unsigned slot) const { return prefix_ + "_data_" + std::to_string(slot); }
+
+WriterHandle::Region::~Region() {
+  // A loan that was neither committed nor aborted must not go on writing into a file that the next writer may reuse.
+  if (mapping && loan.lock() == mapping) mapping->makePrivate(file.get());
+}
 
 RegionHeader& WriterHandle::Region::header() const {
   // SAFETY: the mapping is page-aligned and longer than a header (createFile(), openRegion()), and RegionHeader is an
@@ -200,6 +206,7 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
                           (state.bootId == currentBootId() || isActiveRegionSound(slot));
     if (believed) {
       activeSlot = static_cast<int>(slot);
+      activeNumber_ = regions_[slot]->header().publishNumber;
     } else {
       handshake.announce(VersionWord::nothing());
     }
@@ -210,6 +217,11 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
   handshake.reannounce();
   wakeAll(state.sequence.value);
   return Napi::Number::New(info.Env(), activeSlot);
+}
+
+// version(): number, of the newest version, 0 before the first
+Napi::Value WriterHandle::version(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(activeNumber_));
 }
 
 WriterHandle::Region* WriterHandle::find(const Napi::Value& place) {
@@ -373,7 +385,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
     fresh_.erase(place);
   }
   const bool mustWake = handshake.announce(VersionWord(slot, payloadByteLength, header.checksum));
-  publishNumber_ = number;
+  publishNumber_ = activeNumber_ = number;
   StateRegion& state = state_->region();
   state.publishNumber = number;
   state.publishedAtUs = header.publishedAtUs;

@@ -24,6 +24,8 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
 
  private:
   struct Region {
+    ~Region();
+
     std::string path;
     Descriptor file;
     FileFacts facts{};
@@ -42,6 +44,7 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   Napi::Value createState(const Napi::CallbackInfo& info);
   Napi::Value openState(const Napi::CallbackInfo& info);
   Napi::Value takeOver(const Napi::CallbackInfo& info);
+  Napi::Value version(const Napi::CallbackInfo& info);
   Napi::Value setMode(const Napi::CallbackInfo& info);
   Napi::Value configure(const Napi::CallbackInfo& info);
   Napi::Value capacity(const Napi::CallbackInfo& info);
@@ -72,7 +75,8 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   std::string prefix_;
   WriterLock lock_;
   std::shared_ptr<State> state_;
-  std::uint64_t publishNumber_ = 0;
+  std::uint64_t publishNumber_ = 0;  // the highest that may have been given away
+  std::uint64_t activeNumber_ = 0;   // of the newest version
   std::uint32_t flags_ = kFlagPayloadHashed;
   std::array<char, kCodecIdByteLength> codecId_{};
   // A place is a slot (below kSlotLimit) or the id of a fresh region, which has no slot yet.

@@ -1,0 +1,17 @@
+/** vitrine: one process publishes an object, every other one reads the newest version from shared memory. */
+export { bytesCodec } from './codec/bytes.ts';
+export type { Codec, DecodeOptions, DecodeSource, EncodeTarget } from './codec/codec.ts';
+export { msgpackCodec } from './codec/msgpack.ts';
+export { StoreError, type StoreErrorCode, type StoreErrorDetails } from './errors.ts';
+export {
+  type Loan,
+  openReader,
+  openWriter,
+  type Reader,
+  type ReaderOptions,
+  type ReaderStats,
+  type Snapshot,
+  type Writer,
+  type WriterOptions,
+  type WriterStats,
+} from './store.ts';

@@ -1,0 +1,462 @@
+import { bytesCodec } from './codec/bytes.ts';
+import type { Codec, DecodeSource } from './codec/codec.ts';
+import { msgpackCodec } from './codec/msgpack.ts';
+import { StoreError } from './errors.ts';
+import { Adopter, type AdopterStats, NEVER } from './synchronizer/adopter.ts';
+import type { Adoption } from './synchronizer/adoption.ts';
+import { native } from './synchronizer/native.ts';
+import type { Draft, Publisher, PublisherStats } from './synchronizer/publisher.ts';
+import { takeOver } from './synchronizer/takeover.ts';
+
+const BUILT_IN: ReadonlyMap<string, Codec> = new Map<string, Codec>([
+  [bytesCodec.id, bytesCodec as Codec],
+  [msgpackCodec.id, msgpackCodec],
+]);
+
+/** Options of {@link openWriter}. */
+export interface WriterOptions<T = unknown> {
+  /**
+   * Mode of the store's files, whatever the umask. Default 0o600 for a new store, unchanged for an existing one. Readers
+   * of other users need 0o666 or a group and 0o660 (they count themselves in), or with `reuse: false` 0o644.
+   */
+  readonly mode?: number;
+  /** How many slots the store may use while readers hold on to old versions: 2 to 14, default 8. */
+  readonly slots?: number;
+  /**
+   * Whether regions that nobody reads are rewritten in place. Default `true`. With `false` every publish replaces a
+   * region, which costs more, and readers need no write permission. Fixed for the life of a store.
+   */
+  readonly reuse?: boolean;
+  /** Whether the payload is hashed at every publish. Default `true`. */
+  readonly checksum?: boolean;
+  /** How values become bytes. Default `'msgpack'`. */
+  readonly codec?: 'msgpack' | 'bytes' | Codec<T>;
+}
+
+/** Options of {@link openReader}. */
+export interface ReaderOptions {
+  /** Codecs of your own, for stores whose writer uses them. */
+  readonly codecs?: readonly Codec[];
+  /** Whether lazy views are frozen. Default `true`. */
+  readonly freeze?: boolean;
+}
+
+/** What {@link Writer.stats} tells. */
+export interface WriterStats extends PublisherStats {
+  /** The number of the newest version, 0 before the first. */
+  readonly version: number;
+}
+
+/** What {@link Reader.stats} tells. */
+export interface ReaderStats extends AdopterStats {
+  /** Snapshots taken and not yet released. */
+  readonly heldSnapshots: number;
+}
+
+/**
+ * Bytes of the store itself, lent to be filled in place. After `commit` or `abort` the array is a private copy: writing
+ * goes on to work and reaches nobody.
+ */
+export class Loan extends Uint8Array<ArrayBuffer> {
+  #draft: Draft | undefined;
+
+  /** What `subarray`, `slice` and `map` of a loan make is no loan. */
+  static get [Symbol.species](): Uint8ArrayConstructor {
+    return Uint8Array;
+  }
+
+  /** @internal */
+  static over(buffer: ArrayBuffer, draft: Draft): Loan {
+    const loan = new Loan(buffer);
+    loan.#draft = draft;
+    forgottenLoans.register(loan, draft, loan);
+    return loan;
+  }
+
+  /** The same bytes as a plain Uint8Array, for who insists on one. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.buffer);
+  }
+
+  /**
+   * Publishes the bytes as they are now; reads that still fill them end in the private copy.
+   *
+   * @returns the publish number
+   * @throws {StoreError} `LOAN_INVALID` after `commit` or `abort`; `CLOSED`; `STORE_LOST`
+   */
+  commit(): number {
+    return this.#end().commit(this.byteLength);
+  }
+
+  /**
+   * Publishes nothing.
+   *
+   * @throws {StoreError} `LOAN_INVALID` after `commit` or `abort`
+   */
+  abort(): void {
+    this.#end().abort();
+  }
+
+  /** Aborts, unless it was committed. */
+  [Symbol.dispose](): void {
+    if (this.#draft !== undefined) this.#end().abort();
+  }
+
+  #end(): Draft {
+    const draft = this.#draft;
+    if (draft === undefined) {
+      throw new StoreError(
+        'LOAN_INVALID',
+        'this loan was committed or aborted before: ask the writer for another one',
+      );
+    }
+    this.#draft = undefined;
+    forgottenLoans.unregister(this);
+    return draft;
+  }
+}
+
+/** A loan that nobody can end any more would keep its slot for ever. */
+const forgottenLoans = new FinalizationRegistry<Draft>((draft) => draft.abort());
+
+/** Publishes values to a store. A store has one writer at a time. */
+export class Writer<T> {
+  readonly #publisher: Publisher;
+  readonly #codec: Codec<T>;
+
+  /** @internal Use {@link openWriter}. */
+  constructor(publisher: Publisher, codec: Codec<T>) {
+    this.#publisher = publisher;
+    this.#codec = codec;
+  }
+
+  /** The number of the newest version, 0 before the first. */
+  get version(): number {
+    return this.#publisher.version;
+  }
+
+  /** The path prefix of the store's files; readers may be given it. */
+  get location(): string {
+    return this.#publisher.location.prefix;
+  }
+
+  /**
+   * Makes `value` the newest version. Waits for nobody: readers that hold older versions keep them.
+   *
+   * @returns the publish number: 1 for the first, growing across writers and restarts
+   * @throws {StoreError} `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE`, `NO_SPACE`, `CLOSED`, `STORE_LOST`, `PERMISSION`,
+   * `SYSTEM`; nothing is published then and the version before stays current
+   */
+  publish(value: T): number {
+    const draft = this.#publisher.draft();
+    let byteLength: number;
+    try {
+      byteLength = this.#codec.encode(value, draft);
+    } catch (error) {
+      draft.abort();
+      throw error;
+    }
+    return draft.commit(byteLength);
+  }
+
+  /**
+   * Lends bytes of the store to be filled in place, with the `bytes` codec: `await file.read(loan); loan.commit()`.
+   *
+   * @param byteLength The length of what will be published.
+   * @throws {StoreError} `OPTION_CONFLICT` with another codec; `OPTION_INVALID`; and what `publish` throws
+   */
+  loan(byteLength: number): Loan {
+    if (this.#codec.id !== bytesCodec.id) {
+      throw new StoreError(
+        'OPTION_CONFLICT',
+        `a loan takes the bytes codec, and this writer has ${this.#codec.id}: open it with \`codec: 'bytes'\``,
+        { field: 'codec' },
+      );
+    }
+    checkRange('byteLength', byteLength, 0, Number.MAX_SAFE_INTEGER);
+    const draft = this.#publisher.draft();
+    return Loan.over(draft.lend(byteLength), draft);
+  }
+
+  stats(): WriterStats {
+    return { version: this.version, ...this.#publisher.stats() };
+  }
+
+  /** Lets go of the store; what was published stays, for readers and for the next writer. Twice is fine. */
+  close(): void {
+    this.#publisher.close();
+  }
+
+  /**
+   * Ends the store: its files are removed. Readers keep the last version they have adopted and look for a new store at
+   * the location.
+   *
+   * @throws {StoreError} `CLOSED`
+   */
+  destroy(): void {
+    this.#publisher.destroy();
+  }
+
+  /** Closes. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A counted handle on one version: its value stays as it is until the handle is released. */
+export class Snapshot<T> {
+  readonly #adoption: Adoption<T>;
+  readonly #onRelease: () => void;
+  #isReleased = false;
+
+  /** @internal Use {@link Reader.snapshot}. */
+  constructor(adoption: Adoption<T>, onRelease: () => void) {
+    adoption.addSnapshot();
+    this.#adoption = adoption;
+    this.#onRelease = onRelease;
+  }
+
+  /**
+   * The value of this version.
+   *
+   * @throws {StoreError} `SNAPSHOT_RELEASED`
+   */
+  get value(): T {
+    if (this.#isReleased) {
+      throw new StoreError(
+        'SNAPSHOT_RELEASED',
+        `this snapshot of version ${this.version} was released: take another one`,
+      );
+    }
+    return this.#adoption.content;
+  }
+
+  /** The publish number. */
+  get version(): number {
+    return this.#adoption.version;
+  }
+
+  /** When it was published, by the writer's clock, in milliseconds since 1970 (with microseconds as the fraction). */
+  get publishedAt(): number {
+    return this.#adoption.publishedAt;
+  }
+
+  /** The length of the encoded value. */
+  get byteLength(): number {
+    return this.#adoption.byteLength;
+  }
+
+  /**
+   * Ends this handle; others on the same version, and what `current()` gave out, go on. When the last has ended the
+   * version is unpinned at once, unless a raw window (typed array, Buffer, DataView) was handed out: then it stays
+   * pinned until that is garbage collected, since a socket may still be reading from it. Twice is fine.
+   *
+   * @param options `detach: true` promises that nothing is reading a raw window any more. If every handle says so, the
+   * windows are detached (their length becomes 0) and the version is unpinned with the last.
+   */
+  release({ detach = false }: { readonly detach?: boolean } = {}): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#onRelease();
+    this.#adoption.releaseSnapshot(detach);
+  }
+
+  /** Releases. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/** Reads the newest version of a store, which may appear later. */
+export class Reader<T> {
+  readonly #adopter: Adopter<T>;
+  // What `current()` compares and answers with: copies of the adopter's, one property away.
+  #words: Int32Array;
+  #seen: number = NEVER;
+  #value: T | undefined;
+  #heldSnapshots = 0;
+
+  /** @internal Use {@link openReader}. */
+  constructor(location: string, options: ReaderOptions) {
+    this.#adopter = new Adopter<T>(location, decoderFor<T>(options));
+    this.#words = this.#adopter.words;
+  }
+
+  /** The number of the version that this reader has adopted last, 0 before the first. */
+  get version(): number {
+    return this.#adopter.version;
+  }
+
+  /** The path prefix of the store's files. */
+  get location(): string {
+    return this.#adopter.location.prefix;
+  }
+
+  /**
+   * The newest value; the same object until a newer version is there. One 32-bit load when nothing is new.
+   *
+   * When the store was destroyed or its files deleted this is the last value adopted, until a new store is there.
+   *
+   * @throws {StoreError} `NOT_PUBLISHED` before the first publish, `CLOSED`, `PERMISSION`, `STATE_INVALID`,
+   * `FORMAT_UNSUPPORTED`, `REGION_INVALID`, `CODEC_UNKNOWN`, `BYTES_INVALID`, `CONTENDED`, `FILE_SYSTEM_UNSUPPORTED`,
+   * `LOCATION_INVALID`, `SYSTEM`
+   */
+  current(): T {
+    if (this.#words[0] === this.#seen) return this.#value as T;
+    return this.#refresh();
+  }
+
+  /**
+   * A handle on the newest version, for as long as one needs it unchanged: a request across its awaits.
+   *
+   * @throws {StoreError} as `current`
+   */
+  snapshot(): Snapshot<T> {
+    const snapshot = new Snapshot<T>(this.#adopter.newest(), () => {
+      this.#heldSnapshots -= 1;
+    });
+    this.#heldSnapshots += 1;
+    return snapshot;
+  }
+
+  stats(): ReaderStats {
+    return { ...this.#adopter.stats(), heldSnapshots: this.#heldSnapshots };
+  }
+
+  /** Lets go of the store. Snapshots and values stay as they are. Twice is fine. */
+  close(): void {
+    this.#seen = NEVER;
+    this.#value = undefined;
+    this.#adopter.close();
+  }
+
+  /** Closes. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #refresh(): T {
+    const adoption = this.#adopter.newest();
+    adoption.giveOut();
+    this.#words = this.#adopter.words;
+    this.#seen = this.#adopter.seen;
+    this.#value = adoption.content;
+    return adoption.content;
+  }
+}
+
+/**
+ * Opens a store for publishing: creates it if it is missing, takes it over if its writer is gone.
+ *
+ * @param location A bare name (in the private directory of this user, in memory), or a path prefix with a `/`.
+ * @throws {StoreError} `WRITER_EXISTS` with the holder's pid, `LOCATION_INVALID`, `OPTION_INVALID`, `OPTION_CONFLICT`,
+ * `PERMISSION`, `NO_SPACE`, `STATE_INVALID`, `FORMAT_UNSUPPORTED`, `FILE_SYSTEM_UNSUPPORTED`, `SYSTEM`
+ */
+export function openWriter<T = unknown>(location: string, options: WriterOptions<T> = {}): Writer<T> {
+  const { mode, slots = 8, reuse = true, checksum = true, codec = 'msgpack' } = options;
+  if (mode !== undefined) checkRange('mode', mode, 0, 0o777);
+  checkRange('slots', slots, 2, native.layout.slotLimit);
+  checkBoolean('reuse', reuse);
+  checkBoolean('checksum', checksum);
+  const chosen = typeof codec === 'string' ? BUILT_IN.get(codec) : checkedCodec(codec as Codec);
+  if (chosen === undefined) {
+    throw new StoreError(
+      'OPTION_INVALID',
+      `there is no codec ${JSON.stringify(codec)}: one of ${[...BUILT_IN.keys()].join(', ')}`,
+      {
+        field: 'codec',
+      },
+    );
+  }
+  const publisher = takeOver(location, { mode, slots, reuse, checksum, codecId: chosen.id });
+  return new Writer<T>(publisher, chosen as Codec<T>);
+}
+
+/**
+ * Opens a store for reading. Creates nothing: the store and its writer may appear later.
+ *
+ * @param location As the writer gave it, or `writer.location`.
+ * @throws {StoreError} `LOCATION_INVALID`, `OPTION_INVALID`
+ */
+export function openReader<T = unknown>(location: string, options: ReaderOptions = {}): Reader<T> {
+  return new Reader<T>(location, options);
+}
+
+/** Decodes what is adopted with the codec that its header names. */
+function decoderFor<T>({ codecs = [], freeze = true }: ReaderOptions): (adoption: Adoption<T>) => T {
+  checkBoolean('freeze', freeze);
+  const own = new Map(codecs.map((codec) => [checkedCodec(codec).id, codec]));
+  const options = { freeze };
+  return (adoption) => {
+    const ownCodec = own.get(adoption.codecId);
+    const codec = ownCodec ?? BUILT_IN.get(adoption.codecId);
+    if (codec === undefined) {
+      throw new StoreError(
+        'CODEC_UNKNOWN',
+        `version ${adoption.version} was written with the codec ${JSON.stringify(adoption.codecId)}: give it to ` +
+          '`openReader(location, { codecs: [...] })`',
+        { field: 'codecs' },
+      );
+    }
+    const value = codec.decode(ownCodec === undefined ? adoption : new OwnSource(adoption), options) as T;
+    if (!codec.keepsBytes) adoption.finishBytes();
+    return value;
+  };
+}
+
+/**
+ * What a codec that is not ours reads from: bytes that it may write to by mistake, or hand out, without harm. (The
+ * inner buffer is a read-only mapping: a write would end the process.)
+ */
+class OwnSource implements DecodeSource {
+  readonly #adoption: Adoption<unknown>;
+
+  constructor(adoption: Adoption<unknown>) {
+    this.#adoption = adoption;
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#adoption.handOut();
+  }
+
+  get byteLength(): number {
+    return this.#adoption.byteLength;
+  }
+
+  get released(): boolean {
+    return this.#adoption.released;
+  }
+
+  handOut(): ArrayBuffer {
+    return this.#adoption.handOut();
+  }
+}
+
+function checkedCodec(codec: Codec): Codec {
+  const isCodec =
+    typeof codec?.encode === 'function' &&
+    typeof codec.decode === 'function' &&
+    typeof codec.keepsBytes === 'boolean';
+  if (!isCodec || typeof codec.id !== 'string' || !/^[a-z0-9._-]{1,16}$/.test(codec.id)) {
+    throw new StoreError(
+      'OPTION_INVALID',
+      'a codec has an `id` of 1 to 16 characters of [a-z0-9._-], `keepsBytes`, `encode` and `decode`',
+      { field: 'codec' },
+    );
+  }
+  return codec;
+}
+
+function checkRange(field: string, value: unknown, least: number, most: number): void {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  throw new StoreError(
+    'OPTION_INVALID',
+    `${field} is an integer from ${least} to ${most}, not ${String(value)}`,
+    { field },
+  );
+}
+
+function checkBoolean(field: string, value: unknown): void {
+  if (typeof value === 'boolean') return;
+  throw new StoreError('OPTION_INVALID', `${field} is true or false, not ${String(value)}`, { field });
+}
