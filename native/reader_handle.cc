@@ -30,6 +30,7 @@ Napi::Function ReaderHandle::define(Napi::Env env) {
                          InstanceMethod<&ReaderHandle::isInPlace>("isInPlace"),
                          InstanceMethod<&ReaderHandle::adopt>("adopt"),
                          InstanceMethod<&ReaderHandle::codecId>("codecId"),
+                         InstanceMethod<&ReaderHandle::isSound>("isSound"),
                          InstanceMethod<&ReaderHandle::copyOut>("copyOut"),
                          InstanceMethod<&ReaderHandle::letGo>("letGo"),
                          InstanceMethod<&ReaderHandle::hold>("hold"),
@@ -146,13 +147,6 @@ bool ReaderHandle::readHeader(const Region& region, RegionHeader& header) const 
   return true;
 }
 
-// Whether the payload is the one that was published. Asked after another boot only: nothing else can separate the
-// version word from its payload.
-bool ReaderHandle::hasSoundPayload(const Region& region, const RegionHeader& header) const {
-  return (header.flags & kFlagPayloadHashed) != 0 && region.mapping &&
-         headerChecksum(header, region.mapping->bytes() + kHeaderByteLength) == header.checksum;
-}
-
 void ReaderHandle::letGoOfCandidate() {
   if (!candidate_) return;
   state_->handshake().unpin(header_.slot, candidate_->incarnation);
@@ -178,7 +172,10 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
                        header.payloadByteLength <= region->payloadCapacity && adoption.version.agreesWith(header);
     if (!sound) {
       outcome = Adopt::regionInvalid;
-    } else if (state_->region().bootId != currentBootId() && !hasSoundPayload(*region, header)) {
+    } else if (state_->region().bootId != currentBootId() &&
+               !(region->mapping && (header.flags & kFlagPayloadHashed) != 0 &&
+                 headerChecksum(header, region->mapping->bytes() + kHeaderByteLength) == header.checksum)) {
+      // What the disk kept of version word and payload from before this boot need not belong together.
       outcome = Adopt::nothing;
     }
     if (outcome != Adopt::adopted) {
@@ -204,6 +201,15 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
 // codecId(): string, of the version adopted last
 Napi::Value ReaderHandle::codecId(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), header_.codecId, ::strnlen(header_.codecId, sizeof header_.codecId));
+}
+
+// isSound(copied?: ArrayBuffer): boolean. Do header and payload have the checksum that was published? Looks at what
+// adopt() pinned, or at what copyOut() has copied of it.
+Napi::Value ReaderHandle::isSound(const Napi::CallbackInfo& info) {
+  const std::byte* const payload = info[0].IsArrayBuffer()
+                                       ? static_cast<const std::byte*>(info[0].As<Napi::ArrayBuffer>().Data())
+                                       : candidate_->mapping->bytes() + kHeaderByteLength;
+  return Napi::Boolean::New(info.Env(), headerChecksum(header_, payload) == header_.checksum);
 }
 
 // copyOut(target: ArrayBuffer): boolean. Copies the payload and unpins.

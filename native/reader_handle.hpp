@@ -54,6 +54,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   Napi::Value isInPlace(const Napi::CallbackInfo& info);
   Napi::Value adopt(const Napi::CallbackInfo& info);
   Napi::Value codecId(const Napi::CallbackInfo& info);
+  Napi::Value isSound(const Napi::CallbackInfo& info);
   Napi::Value copyOut(const Napi::CallbackInfo& info);
   Napi::Value letGo(const Napi::CallbackInfo& info);
   Napi::Value hold(const Napi::CallbackInfo& info);
@@ -64,7 +65,6 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
 
   std::string regionPath(unsigned slot) const;
   bool readHeader(const Region& region, RegionHeader& header) const;
-  bool hasSoundPayload(const Region& region, const RegionHeader& header) const;
   void letGoOfCandidate();
   Held* find(const Napi::CallbackInfo& info);
 

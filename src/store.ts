@@ -39,6 +39,20 @@ export interface ReaderOptions {
   readonly codecs?: readonly Codec[];
   /** Whether lazy views are frozen. Default `true`. */
   readonly freeze?: boolean;
+  /**
+   * Whether every version's checksum and structure are checked before it is adopted: for stores that one does not trust
+   * to be whole. Costs a pass over all bytes. Default `false`.
+   */
+  readonly verify?: boolean;
+}
+
+/** What {@link verify} found to be whole. */
+export interface Verified {
+  /** The publish number. */
+  readonly version: number;
+  readonly byteLength: number;
+  /** The id of the codec it was written with. */
+  readonly codec: string;
 }
 
 /** What {@link Writer.stats} tells. */
@@ -246,6 +260,11 @@ export class Snapshot<T> {
     return this.#adoption.byteLength;
   }
 
+  /** The id of the codec it was written with. */
+  get codec(): string {
+    return this.#adoption.codecId;
+  }
+
   /**
    * Ends this handle; others on the same version, and what `current()` gave out, go on. When the last has ended the
    * version is unpinned at once, unless a raw window (typed array, Buffer, DataView) was handed out: then it stays
@@ -278,7 +297,9 @@ export class Reader<T> {
 
   /** @internal Use {@link openReader}. */
   constructor(location: string, options: ReaderOptions) {
-    this.#adopter = new Adopter<T>(location, decoderFor<T>(options));
+    const { verify = false } = options;
+    checkBoolean('verify', verify);
+    this.#adopter = new Adopter<T>(location, verify, decoderFor<T>(options));
     this.#words = this.#adopter.words;
   }
 
@@ -382,8 +403,24 @@ export function openReader<T = unknown>(location: string, options: ReaderOptions
   return new Reader<T>(location, options);
 }
 
+/**
+ * Checks the newest version of a store: its header, its checksum (if it was published with one), its structure.
+ *
+ * @throws {StoreError} `BYTES_INVALID` where it is damaged, `NOT_PUBLISHED`, and what {@link Reader.current} throws
+ */
+export function verify(location: string, options: Pick<ReaderOptions, 'codecs'> = {}): Verified {
+  using reader = openReader(location, { ...options, verify: true });
+  using snapshot = reader.snapshot();
+  const { version, byteLength, codec } = snapshot;
+  return { version, byteLength, codec };
+}
+
 /** Decodes what is adopted with the codec that its header names. */
-function decoderFor<T>({ codecs = [], freeze = true }: ReaderOptions): (adoption: Adoption<T>) => T {
+function decoderFor<T>({
+  codecs = [],
+  freeze = true,
+  verify = false,
+}: ReaderOptions): (adoption: Adoption<T>) => T {
   checkBoolean('freeze', freeze);
   const own = new Map(codecs.map((codec) => [checkedCodec(codec).id, codec]));
   const options = { freeze };
@@ -398,7 +435,9 @@ function decoderFor<T>({ codecs = [], freeze = true }: ReaderOptions): (adoption
         { field: 'codecs' },
       );
     }
-    const value = codec.decode(ownCodec === undefined ? adoption : new OwnSource(adoption), options) as T;
+    const source = ownCodec === undefined ? adoption : new OwnSource(adoption);
+    if (verify) codec.validate?.(source);
+    const value = codec.decode(source, options) as T;
     if (!codec.keepsBytes) adoption.finishBytes();
     return value;
   };
