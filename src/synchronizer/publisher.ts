@@ -89,9 +89,9 @@ export class Publisher {
     const isRewrite = place < native.layout.slotLimit;
     if (!isRewrite) this.#ensureNotLost(Date.now());
     const slot = isRewrite ? place : this.#slots.replaceable(byteLength);
-    const capacity = this.#native.capacity(place);
     this.#version = calling(() => this.#native.commit(place, slot, byteLength));
-    this.#slots.activate(slot, capacity, this.#version);
+    if (isRewrite) this.#slots.activate(slot, this.#version);
+    else this.#slots.replace(slot, this.#version);
     this.#lastByteLength = byteLength;
     this.#publishes += 1;
     this.#publishedByteLength += byteLength;
@@ -214,7 +214,7 @@ export class Draft {
   reserve(byteLength: number, keptByteLength = 0): ArrayBuffer {
     if (this.#buffer === undefined || byteLength > this.#buffer.byteLength) {
       this.#place = this.#roomFor(byteLength, keptByteLength);
-      this.#buffer = this.#native.buffer(this.#place);
+      this.#buffer = this.#bufferAt(this.#place);
     }
     return this.#buffer;
   }
@@ -277,9 +277,13 @@ export class Draft {
     }
     // The claimed region is too small after all: go on in one that has no name, and can grow.
     const place = this.#publisher.allocate(byteLength);
-    const kept = new Uint8Array(this.#native.buffer(this.#place), 0, keptByteLength);
-    new Uint8Array(this.#native.buffer(place)).set(kept);
+    const kept = new Uint8Array(this.#bufferAt(this.#place), 0, keptByteLength);
+    new Uint8Array(this.#bufferAt(place)).set(kept);
     this.#slots.unclaim(this.#place);
     return place;
+  }
+
+  #bufferAt(place: number): ArrayBuffer {
+    return place < native.layout.slotLimit ? this.#slots.buffer(place) : this.#native.buffer(place);
   }
 }
