@@ -1,6 +1,7 @@
 import { bytesCodec } from './codec/bytes.ts';
 import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
+import { createObjectsCodec } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
 import { Adopter, type AdopterStats, NEVER } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
@@ -8,9 +9,11 @@ import { native } from './synchronizer/native.ts';
 import type { Draft, Publisher, PublisherStats } from './synchronizer/publisher.ts';
 import { takeOver } from './synchronizer/takeover.ts';
 
-const BUILT_IN: ReadonlyMap<string, Codec> = new Map<string, Codec>([
-  [bytesCodec.id, bytesCodec as Codec],
-  [msgpackCodec.id, msgpackCodec],
+/** The codecs that every reader knows. One that keeps caches is made anew for each writer and reader. */
+const BUILT_IN: ReadonlyMap<string, () => Codec> = new Map([
+  ['objects', createObjectsCodec],
+  ['msgpack', () => msgpackCodec],
+  ['bytes', () => bytesCodec as Codec],
 ]);
 
 /** Options of {@link openWriter}. */
@@ -29,8 +32,11 @@ export interface WriterOptions<T = unknown> {
   readonly reuse?: boolean;
   /** Whether the payload is hashed at every publish. Default `true`. */
   readonly checksum?: boolean;
-  /** How values become bytes. Default `'msgpack'`. */
-  readonly codec?: 'msgpack' | 'bytes' | Codec<T>;
+  /**
+   * How values become bytes: `'objects'` (default) for lazy zero-copy views, `'msgpack'` for interchange with other
+   * languages, `'bytes'` for a Uint8Array as it is, or one of your own.
+   */
+  readonly codec?: 'objects' | 'msgpack' | 'bytes' | Codec<T>;
 }
 
 /** Options of {@link openReader}. */
@@ -374,12 +380,12 @@ export class Reader<T> {
  * `PERMISSION`, `NO_SPACE`, `STATE_INVALID`, `FORMAT_UNSUPPORTED`, `FILE_SYSTEM_UNSUPPORTED`, `SYSTEM`
  */
 export function openWriter<T = unknown>(location: string, options: WriterOptions<T> = {}): Writer<T> {
-  const { mode, slots = 8, reuse = true, checksum = true, codec = 'msgpack' } = options;
+  const { mode, slots = 8, reuse = true, checksum = true, codec = 'objects' } = options;
   if (mode !== undefined) checkRange('mode', mode, 0, 0o777);
   checkRange('slots', slots, 2, native.layout.slotLimit);
   checkBoolean('reuse', reuse);
   checkBoolean('checksum', checksum);
-  const chosen = typeof codec === 'string' ? BUILT_IN.get(codec) : checkedCodec(codec as Codec);
+  const chosen = typeof codec === 'string' ? BUILT_IN.get(codec)?.() : checkedCodec(codec as Codec);
   if (chosen === undefined) {
     throw new StoreError(
       'OPTION_INVALID',
@@ -424,9 +430,15 @@ function decoderFor<T>({
   checkBoolean('freeze', freeze);
   const own = new Map(codecs.map((codec) => [checkedCodec(codec).id, codec]));
   const options = { freeze };
+  const made = new Map<string, Codec>();
+  const builtIn = (id: string): Codec | undefined => {
+    const codec = made.get(id) ?? BUILT_IN.get(id)?.();
+    if (codec !== undefined) made.set(id, codec);
+    return codec;
+  };
   return (adoption) => {
     const ownCodec = own.get(adoption.codecId);
-    const codec = ownCodec ?? BUILT_IN.get(adoption.codecId);
+    const codec = ownCodec ?? builtIn(adoption.codecId);
     if (codec === undefined) {
       throw new StoreError(
         'CODEC_UNKNOWN',
