@@ -68,7 +68,7 @@ export const SHAPE_LAZY = 4;
  * The largest payload: slots address words and bytes with 32 bits, and an external ArrayBuffer ends at 4 GiB on
  * Node 20; the last 64 KiB are left to the region's own header.
  */
-export const MAX_BYTE_LENGTH = 2 ** 32 - 65_536;
+export const MAX_BYTE_LENGTH: number = 2 ** 32 - 65_536;
 
 /** How deep values may nest. Keeps encoder, decoder and their callers far from the end of the stack. */
 export const MAX_DEPTH = 512;

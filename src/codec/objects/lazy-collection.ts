@@ -58,4 +58,4 @@ export const READ_ONLY_TRAPS = {
   setPrototypeOf: () => false,
 } as const;
 
-export const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');

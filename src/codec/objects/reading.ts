@@ -69,7 +69,7 @@ export class Reading {
   readonly lookUp: ShapeLookup;
   readonly kinds: readonly (KindReader | undefined)[];
   /** Binary values that were handed out, by their head: one published twice is one. */
-  readonly binaries = new Map<number, object>();
+  readonly binaries: Map<number, object> = new Map<number, object>();
   /** The lazy collection made last in this touch; see `lazy-fields.ts`. */
   newest: unknown = null;
 
