@@ -238,7 +238,7 @@ Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
   held_[++lastHeldId_] =
-      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength};
+      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength, {}};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);
 }
@@ -258,6 +258,13 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
   return region.buffer.get(env, region.mapping->bytes() + kHeaderByteLength, byteLength);
 }
 
+void ReaderHandle::HandedOut::end() {
+  if (!region) return;
+  --*count;
+  pin.reset();
+  region.reset();
+}
+
 // handOut(id): ArrayBuffer of exactly the payload, which keeps its version pinned until it is collected; undefined
 // where the kernel or Node refuses
 Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
@@ -268,14 +275,9 @@ Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   // ours no longer.
   if (regions_[held->slot] == held->region) regions_[held->slot].reset();
 
-  struct HandedOut {
-    std::shared_ptr<Pin> pin;
-    std::shared_ptr<Region> region;
-    std::shared_ptr<std::uint32_t> count;
-    ~HandedOut() { --*count; }
-  };
   ++*handedOutCount_;
   auto owner = std::make_shared<HandedOut>(held->pin, held->region, handedOutCount_);
+  held->handedOut = owner;
   const Napi::Value buffer =
       makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
                       static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
@@ -289,8 +291,13 @@ Napi::Value ReaderHandle::release(const Napi::CallbackInfo& info) {
   const auto found = held_.find(info[0].As<Napi::Number>().Uint32Value());
   if (found == held_.end()) return env.Undefined();
   if (info[1].IsArrayBuffer()) {
-    info[1].As<Napi::ArrayBuffer>().Detach();
-    found->second.pin->release();
+    Napi::ArrayBuffer buffer = info[1].As<Napi::ArrayBuffer>();
+    const auto owner = found->second.handedOut.lock();
+    // One that is detached already was transferred: its bytes live on in another buffer, which is nobody's promise.
+    if (owner && !buffer.IsDetached()) {
+      buffer.Detach();
+      owner->end();  // unmapped in this turn; what remains for the finalizer is nothing
+    }
   }
   held_.erase(found);
   Napi::MemoryManagement::AdjustExternalMemory(env, -kPinWeightByteLength);

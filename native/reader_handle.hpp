@@ -34,11 +34,22 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
     InnerBuffer buffer;  // detached before the mapping can go: members are destroyed in reverse order
   };
 
+  // What a buffer keeps that users may have: until it is collected, or detached because they promised to be done.
+  struct HandedOut {
+    std::shared_ptr<Pin> pin;
+    std::shared_ptr<Region> region;
+    std::shared_ptr<std::uint32_t> count;
+
+    ~HandedOut() { end(); }
+    void end();
+  };
+
   struct Held {
     std::shared_ptr<Pin> pin;
     std::shared_ptr<Region> region;
     unsigned slot = 0;
     std::uint64_t payloadByteLength = 0;
+    std::weak_ptr<HandedOut> handedOut;
   };
 
   // What Handshake::adopt() asks of a reader's regions.
