@@ -30,6 +30,8 @@ export class Slots {
   readonly #leftAt: number[] = [];
   /** Slots whose region is being written, by a publish or a loan. */
   readonly #claimed = new Set<number>();
+  /** Beside the active slot one stays unclaimed, for a region without a name to go to. */
+  readonly #claimLimit: number;
   #active: number;
 
   constructor(native: WriterHandle, count: number, slotLimit: number, reuse: boolean, active: number) {
@@ -37,6 +39,7 @@ export class Slots {
     this.#count = count;
     this.#reuse = reuse;
     this.#active = active;
+    this.#claimLimit = slotLimit - 2;
     for (let slot = 0; slot < slotLimit; slot += 1) {
       this.#capacities.push(native.capacity(slot));
       this.#leftAt.push(0);
@@ -58,7 +61,7 @@ export class Slots {
 
   /** Claims a slot whose region can be rewritten in place and holds so many bytes; -1 if there is none. */
   claim(byteLength: number): number {
-    if (!this.#reuse) return -1;
+    if (!this.#reuse || this.#claimed.size >= this.#claimLimit) return -1;
     // The one left last has the warmest pages, and the others become idle.
     const slot = this.#latest((candidate) => {
       const capacity = this.#capacities[candidate]!;
