@@ -255,6 +255,8 @@ export class Draft {
   }
 
   #roomFor(byteLength: number, keptByteLength: number): number {
+    // What a value runs while it is being encoded, a getter say, may close the writer.
+    this.#publisher.ensureOpen();
     const { payloadByteLimit, slotLimit } = native.layout;
     if (byteLength > payloadByteLimit) {
       throw new StoreError(
