@@ -233,6 +233,7 @@ export class Draft {
       if (this.#isLent) this.#endLoan();
       // A codec that wrote nothing asked for nothing.
       if (this.#place === NOWHERE) this.reserve(byteLength);
+      this.#checkByteLength(byteLength, this.#native.capacity(this.#place));
       return this.#publisher.commit(this.#place, byteLength);
     } catch (error) {
       this.abort();
@@ -254,10 +255,21 @@ export class Draft {
     calling(() => this.#native.endLoan(this.#place));
   }
 
+  /** Native code takes lengths as they come, and codecs are written by others. */
+  #checkByteLength(byteLength: number, most: number): void {
+    if (Number.isSafeInteger(byteLength) && byteLength >= 0 && byteLength <= most) return;
+    throw new StoreError(
+      'OPTION_INVALID',
+      `the codec says that its value takes ${String(byteLength)} bytes, of ${most} that it has reserved: it is at fault`,
+      { path: this.#publisher.location.prefix, field: 'codec' },
+    );
+  }
+
   #roomFor(byteLength: number, keptByteLength: number): number {
     // What a value runs while it is being encoded, a getter say, may close the writer.
     this.#publisher.ensureOpen();
     const { payloadByteLimit, slotLimit } = native.layout;
+    this.#checkByteLength(byteLength, Number.POSITIVE_INFINITY);
     if (byteLength > payloadByteLimit) {
       throw new StoreError(
         'VALUE_TOO_LARGE',
@@ -279,7 +291,7 @@ export class Draft {
     }
     // The claimed region is too small after all: go on in one that has no name, and can grow.
     const place = this.#publisher.allocate(byteLength);
-    const kept = new Uint8Array(this.#native.buffer(this.#place), 0, keptByteLength);
+    const kept = new Uint8Array(this.#native.buffer(this.#place)).subarray(0, keptByteLength);
     new Uint8Array(this.#native.buffer(place)).set(kept);
     this.#slots.unclaim(this.#place);
     return place;
