@@ -48,7 +48,7 @@ Napi::Function WriterHandle::define(Napi::Env env) {
                          InstanceMethod<&WriterHandle::commit>("commit"),
                          InstanceMethod<&WriterHandle::drop>("drop"),
                          InstanceMethod<&WriterHandle::isLost>("isLost"),
-                         InstanceMethod<&WriterHandle::lostRegions>("lostRegions"),
+                         InstanceMethod<&WriterHandle::isRegionLost>("isRegionLost"),
                          InstanceMethod<&WriterHandle::heldByteLength>("heldByteLength"),
                          InstanceMethod<&WriterHandle::availableByteLength>("availableByteLength"),
                          InstanceMethod<&WriterHandle::bury>("bury"),
@@ -394,8 +394,10 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
 }
 
 void WriterHandle::vacate(unsigned slot) {
-  state_->handshake().vacate(slot, regions_[slot]->incarnation);
-  ::unlink(regionPath(slot).c_str());
+  const Region& region = *regions_[slot];
+  state_->handshake().vacate(slot, region.incarnation);
+  // Not what came to the path since: it may belong to a writer of whom we have not heard yet.
+  if (leadsTo(region.path, region.facts)) ::unlink(region.path.c_str());
   regions_[slot].reset();
 }
 
@@ -408,22 +410,20 @@ Napi::Value WriterHandle::drop(const Napi::CallbackInfo& info) {
 
 // isLost(): boolean. Have the files been deleted or replaced under this writer?
 Napi::Value WriterHandle::isLost(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), !state_->isInPlace() || !lock_.isInPlace());
+  const bool isStateLost = !state_->isInPlace();
+  if (isStateLost) {
+    // Nobody finds this state region any more: tell those who still have it mapped. If the lock alone was lost, the
+    // state region is another writer's by now.
+    state_->handshake().bury();
+    wakeAll(state_->region().sequence.value);
+  }
+  return Napi::Boolean::New(info.Env(), isStateLost || !lock_.isInPlace());
 }
 
-// lostRegions(activeSlot): number[]. Slots whose file somebody deleted, vacated so that they are replaced; the active
-// one, which must not be, is left until the next publish has left it.
-Napi::Value WriterHandle::lostRegions(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const int activeSlot = info[0].As<Napi::Number>().Int32Value();
-  Napi::Array lost = Napi::Array::New(env);
-  for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
-    const auto& region = regions_[slot];
-    if (!region || static_cast<int>(slot) == activeSlot || leadsTo(region->path, region->facts)) continue;
-    vacate(slot);
-    lost.Set(lost.Length(), Napi::Number::New(env, slot));
-  }
-  return lost;
+// isRegionLost(slot): boolean. Has somebody deleted or replaced the file of this slot's region?
+Napi::Value WriterHandle::isRegionLost(const Napi::CallbackInfo& info) {
+  const auto& region = regions_[info[0].As<Napi::Number>().Uint32Value()];
+  return Napi::Boolean::New(info.Env(), region && !leadsTo(region->path, region->facts));
 }
 
 // heldByteLength(): number of bytes in all regions of this writer
@@ -453,7 +453,7 @@ Napi::Value WriterHandle::close(const Napi::CallbackInfo& info) {
   for (const auto& [id, region] : fresh_) ::unlink(region->path.c_str());
   fresh_.clear();
   for (auto& region : regions_) region.reset();
-  if (state_) state_->region().pid = 0;
+  if (state_ && lock_.isInPlace()) state_->region().pid = 0;
   state_.reset();
   lock_.release();
   return info.Env().Undefined();

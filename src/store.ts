@@ -191,7 +191,7 @@ export class Writer<T> {
    * Ends the store: its files are removed. Readers keep the last version they have adopted and look for a new store at
    * the location.
    *
-   * @throws {StoreError} `CLOSED`
+   * @throws {StoreError} `CLOSED`, `STORE_LOST`: the files at the location are another writer's
    */
   destroy(): void {
     this.#publisher.destroy();

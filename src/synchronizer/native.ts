@@ -72,7 +72,7 @@ export interface WriterHandle {
   commit(place: number, slot: number, byteLength: number): number;
   drop(slot: number): void;
   isLost(): boolean;
-  lostRegions(activeSlot: number): number[];
+  isRegionLost(slot: number): boolean;
   heldByteLength(): number;
   availableByteLength(): number;
   bury(): void;

@@ -39,6 +39,7 @@ export class Publisher {
   #lastByteLength = 0;
   #checkedAtMs = Date.now();
   #isClosed = false;
+  #isLost = false;
   #publishes = 0;
   #publishedByteLength = 0;
   #rewrites = 0;
@@ -80,14 +81,14 @@ export class Publisher {
     this.ensureOpen();
     const nowMs = Date.now();
     // A clock that went backwards counts as time passed.
-    if (Math.abs(nowMs - this.#checkedAtMs) >= LOST_CHECK_MS) this.#ensureNotLost(nowMs);
+    if (this.#isLost || Math.abs(nowMs - this.#checkedAtMs) >= LOST_CHECK_MS) this.#ensureNotLost(nowMs);
     return new Draft(this, this.#native, this.#slots);
   }
 
   /** @internal The newest version from now on is the draft at `place`. */
   commit(place: number, byteLength: number): number {
     const isRewrite = place < native.layout.slotLimit;
-    if (!isRewrite) this.#ensureNotLost(Date.now());
+    if (!isRewrite || this.#isLost) this.#ensureNotLost(Date.now());
     const slot = isRewrite ? place : this.#slots.replaceable(byteLength);
     const capacity = this.#native.capacity(place);
     this.#version = calling(() => this.#native.commit(place, slot, byteLength));
@@ -123,6 +124,8 @@ export class Publisher {
   /** Ends the store: readers keep what they have and look for a new one, the files go. */
   destroy(): void {
     this.ensureOpen();
+    // What is at the path after a loss belongs to another writer.
+    this.#ensureNotLost(Date.now());
     this.#isClosed = true;
     this.#native.bury();
     try {
@@ -145,16 +148,16 @@ export class Publisher {
 
   #ensureNotLost(nowMs: number): void {
     this.#checkedAtMs = nowMs;
-    if (this.#native.isLost()) {
-      // Our state region has no name any more: tell those who still have it mapped.
-      this.#native.bury();
+    // For ever: a file that came to the path since belongs to another writer.
+    this.#isLost ||= this.#native.isLost();
+    if (this.#isLost) {
       throw new StoreError(
         'STORE_LOST',
         `the files of ${this.location.prefix} were deleted or replaced under this writer: close it and open another one`,
         { path: this.location.prefix },
       );
     }
-    this.#slots.forget(this.#native.lostRegions(this.#slots.active));
+    this.#slots.giveBackLost();
   }
 
   #withSpace<R>(askedByteLength: number, allocate: () => R): R {

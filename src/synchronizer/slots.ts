@@ -117,9 +117,12 @@ export class Slots {
     this.#giveBack(() => true);
   }
 
-  /** Slots that have lost their region by somebody else's doing. */
-  forget(slots: readonly number[]): void {
-    for (const slot of slots) this.#capacities[slot] = -1;
+  /**
+   * Gives back regions whose file somebody deleted, so that they are replaced. The active one must not be, and a claimed
+   * one is being written: each is left until the next look after it was left.
+   */
+  giveBackLost(): void {
+    this.#giveBack((slot) => this.#native.isRegionLost(slot));
   }
 
   #giveBackIdle(publishNumber: number): void {
