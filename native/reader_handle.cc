@@ -231,7 +231,10 @@ Napi::Value ReaderHandle::letGo(const Napi::CallbackInfo& info) {
 Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
-  held_[++lastHeldId_] =
+  // Around after 32 bits, which is hours of adopting flat out; 0 means a copy to src/synchronizer/adoption.ts.
+  do ++lastHeldId_;
+  while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
+  held_[lastHeldId_] =
       Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);

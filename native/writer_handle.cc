@@ -116,6 +116,7 @@ Napi::Value WriterHandle::openState(const Napi::CallbackInfo& info) {
     throwFault(env, *fault);
     return {};
   }
+  if (state_) mode_ = state_->facts().mode & 07777;
   static constexpr const char* kFlawNames[] = {"opened", "byteLength", "magic", "byteOrder", "formatVersion"};
   Napi::Object result = Napi::Object::New(env);
   result.Set("outcome", fault ? "absent" : kFlawNames[static_cast<int>(flaw)]);
@@ -138,6 +139,7 @@ Napi::Value WriterHandle::setMode(const Napi::CallbackInfo& info) {
     throwFault(info.Env(), *fault);
     return {};
   }
+  mode_ = mode;
   return info.Env().Undefined();
 }
 
@@ -268,11 +270,14 @@ Napi::Value WriterHandle::claim(const Napi::CallbackInfo& info) {
 Napi::Value WriterHandle::createRegion(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto region = std::make_unique<Region>();
-  const std::uint32_t id = ++lastFreshId_;
+  // Around after 32 bits, which is half a day of replacing flat out: an id below the slots would be taken for one.
+  do lastFreshId_ = std::max(lastFreshId_ + 1, std::uint32_t{kSlotLimit});
+  while (fresh_.contains(lastFreshId_));
+  const std::uint32_t id = lastFreshId_;
   region->path = prefix_ + "_data_tmp_" + std::to_string(::getpid()) + "_" + std::to_string(id);
   ::unlink(region->path.c_str());  // ours alone while we hold the lock
   const std::uint64_t byteLength = kHeaderByteLength + toBytes(info[0]);
-  auto fault = createFile(region->path, state_->facts().mode & 07777, byteLength, region->file);
+  auto fault = createFile(region->path, mode_, byteLength, region->file);
   if (!fault) fault = inspectFile(region->file.get(), region->path, region->facts);
   if (!fault) fault = mapFile(region->file.get(), byteLength, Access::sharedWrite, region->path, region->mapping);
   if (fault) {
@@ -289,9 +294,12 @@ Napi::Value WriterHandle::growRegion(const Napi::CallbackInfo& info) {
   Region& region = *find(info[0]);
   const std::uint64_t byteLength = kHeaderByteLength + toBytes(info[1]);
   region.buffer.detach();
+  FileFacts facts;
   auto fault = growFile(region.file.get(), region.facts.byteLength, byteLength, region.path);
-  if (!fault) fault = inspectFile(region.file.get(), region.path, region.facts);
-  if (!fault) fault = region.mapping->extend(region.facts.byteLength);
+  if (!fault) fault = inspectFile(region.file.get(), region.path, facts);
+  if (!fault) fault = region.mapping->extend(facts.byteLength);
+  // Not before the mapping is as long: a codec may go on in what it has.
+  if (!fault) region.facts = facts;
   if (fault) {
     throwFault(info.Env(), *fault);
     return {};

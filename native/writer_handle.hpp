@@ -75,6 +75,7 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   std::string prefix_;
   WriterLock lock_;
   std::shared_ptr<State> state_;
+  mode_t mode_ = 0;                  // of the files of regions to come
   std::uint64_t publishNumber_ = 0;  // the highest that may have been given away
   std::uint64_t activeNumber_ = 0;   // of the newest version
   std::uint32_t flags_ = kFlagPayloadHashed;
