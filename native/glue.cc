@@ -38,7 +38,10 @@ Napi::Value makeOuterBuffer(Napi::Env env, std::byte* bytes, std::size_t byteLen
   // Not through node-addon-api: when the call fails Node has already run the finalizer, and its wrapper would free
   // the owner a second time.
   const napi_status status = napi_create_external_arraybuffer(env, bytes, byteLength, finalize, held, &buffer);
-  return status == napi_ok ? Napi::Value(env, buffer) : Napi::Value();
+  if (status == napi_ok) return Napi::Value(env, buffer);
+  // Unless it did not get so far, because this environment is being terminated.
+  if (status == napi_pending_exception || status == napi_cannot_run_js) delete held;
+  return {};
 }
 
 }  // namespace vitrine

@@ -1,5 +1,6 @@
 #include "reader_handle.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -16,7 +17,7 @@ constexpr unsigned kTryLimit = 100'000;
 constexpr std::int64_t kPinWeightByteLength = 1 << 20;
 
 // The fields of the results array; src/synchronizer/native.ts names them alike.
-enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kHandedOutCount, kIsMapped };
+enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kKeptCount, kIsMapped };
 
 bool isMissing(int errorNumber) { return errorNumber == ENOENT || errorNumber == ENOTDIR; }
 
@@ -187,7 +188,8 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
       results_[kPublishNumber] = static_cast<double>(header.publishNumber);
       results_[kPublishedAtMs] = static_cast<double>(header.publishedAtUs) / 1000;
       results_[kPayloadByteLength] = static_cast<double>(header.payloadByteLength);
-      results_[kHandedOutCount] = *handedOutCount_;
+      // Versions that keep a mapping: held, or let go and still in the hands of users.
+      results_[kKeptCount] = static_cast<double>(std::max<std::size_t>(held_.size(), *handedOutCount_));
       results_[kIsMapped] = region->mapping ? 1 : 0;
     }
   }
@@ -237,7 +239,10 @@ Napi::Value ReaderHandle::letGo(const Napi::CallbackInfo& info) {
 Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
-  held_[++lastHeldId_] =
+  // Around after 32 bits, which is hours of adopting flat out; 0 means a copy to src/synchronizer/adoption.ts.
+  do ++lastHeldId_;
+  while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
+  held_[lastHeldId_] =
       Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength, {}};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);

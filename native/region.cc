@@ -115,11 +115,12 @@ bool readAt(int descriptor, void* target, std::size_t byteLength, std::uint64_t 
   return true;
 }
 
-std::optional<RegionHeader> peekHeader(const std::string& path) {
+std::optional<Fault> peekHeader(const std::string& path, std::optional<RegionHeader>& header) {
   Descriptor file;
-  RegionHeader header;
-  if (openFile(path, false, file) || !readAt(file.get(), &header, sizeof header, 0)) return std::nullopt;
-  return header;
+  if (auto fault = openFile(path, false, file)) return fault->errorNumber == ENOENT ? std::nullopt : fault;
+  RegionHeader read;
+  if (readAt(file.get(), &read, sizeof read, 0)) header = read;
+  return std::nullopt;
 }
 
 }  // namespace vitrine

@@ -80,7 +80,7 @@ bool leadsTo(const std::string& path, const FileFacts& facts);
 // Reads bytes without mapping them; false if the file ends before.
 bool readAt(int descriptor, void* target, std::size_t byteLength, std::uint64_t offset);
 
-// The header of the region that a path leads to; nothing if there is none that can be read.
-std::optional<RegionHeader> peekHeader(const std::string& path);
+// The header of the region that a path leads to; nothing where no file of that length is.
+std::optional<Fault> peekHeader(const std::string& path, std::optional<RegionHeader>& header);
 
 }  // namespace vitrine
