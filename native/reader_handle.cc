@@ -286,8 +286,12 @@ Napi::Value ReaderHandle::release(const Napi::CallbackInfo& info) {
   const auto found = held_.find(info[0].As<Napi::Number>().Uint32Value());
   if (found == held_.end()) return env.Undefined();
   if (info[1].IsArrayBuffer()) {
-    info[1].As<Napi::ArrayBuffer>().Detach();
-    found->second.pin->release();
+    Napi::ArrayBuffer handedOut = info[1].As<Napi::ArrayBuffer>();
+    // One that was transferred lives on as another buffer, which nobody gave back.
+    if (!handedOut.IsDetached()) {
+      handedOut.Detach();
+      found->second.pin->release();
+    }
   }
   held_.erase(found);
   Napi::MemoryManagement::AdjustExternalMemory(env, -kPinWeightByteLength);

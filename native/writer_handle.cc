@@ -213,6 +213,16 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
       handshake.announce(VersionWord::nothing());
     }
   }
+  // What a predecessor left at a path when it died between rename and W2, or W7 and unlink, would stay there for as
+  // long as the slot is not needed. W7 keeps its incarnation from coming again.
+  for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
+    if (regions_[slot] || static_cast<int>(slot) == activeSlot) continue;
+    const std::optional<RegionHeader> atPath = peekHeader(regionPath(slot));
+    if (!atPath) continue;
+    const bool isOurs = atPath->magic == kRegionMagic && atPath->storeId == state_->storeId();
+    handshake.vacate(slot, isOurs ? atPath->incarnation : 0);
+    ::unlink(regionPath(slot).c_str());
+  }
   state.bootId = currentBootId();
   state.epoch += 1;
   state.pid = static_cast<std::uint32_t>(::getpid());
