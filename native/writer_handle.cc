@@ -196,11 +196,6 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
       return {};
     }
   }
-  if (auto fault = removeSuspects(version.isNothing() ? kSlotLimit : version.slot())) {
-    throwFault(info.Env(), *fault);
-    return {};
-  }
-
   publishNumber_ = state.publishNumber;
   for (const auto& region : regions_) {
     if (region) publishNumber_ = std::max(publishNumber_, region->header().publishNumber);
@@ -217,6 +212,10 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
     } else {
       handshake.announce(VersionWord::nothing());
     }
+  }
+  if (auto fault = removeSuspects(activeSlot)) {
+    throwFault(info.Env(), *fault);
+    return {};
   }
   state.bootId = currentBootId();
   state.epoch += 1;
@@ -364,10 +363,11 @@ std::optional<Fault> WriterHandle::findIncarnation(unsigned slot, std::uint64_t&
   return std::nullopt;
 }
 
-// What lies at the path of a slot without agreeing with its slot word is of no use, and memory until it goes.
-std::optional<Fault> WriterHandle::removeSuspects(unsigned activeSlot) {
+// What a predecessor left at a path when it died between rename and W2, or between W7 and unlink, is memory until it
+// goes. W7 keeps its incarnation from coming again.
+std::optional<Fault> WriterHandle::removeSuspects(int activeSlot) {
   for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
-    if (regions_[slot] || slot == activeSlot || ::access(regionPath(slot).c_str(), F_OK) != 0) continue;
+    if (regions_[slot] || static_cast<int>(slot) == activeSlot || ::access(regionPath(slot).c_str(), F_OK) != 0) continue;
     std::uint64_t incarnation = 0;
     if (auto fault = findIncarnation(slot, incarnation)) return fault;
     state_->handshake().vacate(slot, incarnation);

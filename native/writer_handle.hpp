@@ -70,7 +70,7 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   Region* find(const Napi::Value& place);
   std::optional<Fault> openRegion(unsigned slot);
   std::optional<Fault> findIncarnation(unsigned slot, std::uint64_t& incarnation) const;
-  std::optional<Fault> removeSuspects(unsigned activeSlot);
+  std::optional<Fault> removeSuspects(int activeSlot);
   bool isActiveRegionSound(unsigned slot) const;
   void vacate(unsigned slot);
 
