@@ -136,7 +136,7 @@ void ReaderHandle::Regions::map(unsigned slot) {
   region->incarnation = header.incarnation;
   region->payloadCapacity = facts.byteLength - kHeaderByteLength;
   // Out of mappings or address space: the file serves.
-  if (!mapFile(region->file.get(), facts.byteLength, Access::privateRead, path, region->mapping)) region->file.reset();
+  (void)mapFile(region->file.get(), facts.byteLength, Access::privateRead, path, region->mapping);
   reader.regions_[slot] = std::move(region);
 }
 
@@ -260,22 +260,24 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
 Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Held* const held = find(info);
-  if (held == nullptr || held->region->mapping->makeWritable()) return env.Undefined();
-  // The user may write now, and what he writes must never be taken for bytes of another version: this region is
-  // ours no longer.
-  if (regions_[held->slot] == held->region) regions_[held->slot].reset();
-
+  if (held == nullptr) return env.Undefined();
+  // A mapping of its own: the user may write now, and what he writes must never be taken for bytes of another version,
+  // nor reach a lazy view of this one. Made under the pin: where the kernel copies at once, it copies this version.
   struct HandedOut {
     std::shared_ptr<Pin> pin;
-    std::shared_ptr<Region> region;
+    std::shared_ptr<Mapping> mapping;
     std::shared_ptr<std::uint32_t> count;
     ~HandedOut() { --*count; }
   };
+  std::shared_ptr<Mapping> mapping;
+  const auto byteLength = static_cast<std::size_t>(held->payloadByteLength);
+  if (mapFile(held->region->file.get(), kHeaderByteLength + byteLength, Access::privateWrite, "", mapping)) {
+    return env.Undefined();
+  }
+  std::byte* const bytes = mapping->bytes() + kHeaderByteLength;
   ++*handedOutCount_;
-  auto owner = std::make_shared<HandedOut>(held->pin, held->region, handedOutCount_);
-  const Napi::Value buffer =
-      makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
-                      static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
+  auto owner = std::make_shared<HandedOut>(held->pin, std::move(mapping), handedOutCount_);
+  const Napi::Value buffer = makeOuterBuffer(env, bytes, byteLength, std::move(owner));
   return buffer.IsEmpty() ? env.Undefined() : buffer;
 }
 

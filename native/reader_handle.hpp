@@ -25,7 +25,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
 
  private:
   // A region of one incarnation, mapped for reading; without a mapping where the kernel would not give another one,
-  // then its bytes are read from the file.
+  // then its bytes are read from the file. That stays open: a window that is handed out is another mapping of it.
   struct Region {
     std::uint64_t incarnation = 0;
     std::uint64_t payloadCapacity = 0;
