@@ -138,7 +138,7 @@ void ReaderHandle::Regions::map(unsigned slot) {
   region->incarnation = header.incarnation;
   region->payloadCapacity = facts.byteLength - kHeaderByteLength;
   // Out of mappings or address space: the file serves.
-  if (!mapFile(region->file.get(), facts.byteLength, Access::privateRead, path, region->mapping)) region->file.reset();
+  (void)mapFile(region->file.get(), facts.byteLength, Access::sharedRead, path, region->mapping);
   reader.regions_[slot] = std::move(region);
 }
 
@@ -243,7 +243,7 @@ Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   do ++lastHeldId_;
   while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
   held_[lastHeldId_] =
-      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength, {}};
+      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.payloadByteLength, {}};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);
 }
@@ -264,10 +264,10 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
 }
 
 void ReaderHandle::HandedOut::end() {
-  if (!region) return;
+  if (!mapping) return;
   --*count;
   pin.reset();
-  region.reset();
+  mapping.reset();
 }
 
 // handOut(id): ArrayBuffer of exactly the payload, which keeps its version pinned until it is collected; undefined
@@ -275,17 +275,19 @@ void ReaderHandle::HandedOut::end() {
 Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Held* const held = find(info);
-  if (held == nullptr || held->region->mapping->makeWritable()) return env.Undefined();
-  // The user may write now, and what he writes must never be taken for bytes of another version: this region is
-  // ours no longer.
-  if (regions_[held->slot] == held->region) regions_[held->slot].reset();
-
+  if (held == nullptr) return env.Undefined();
+  // A mapping of its own: the user may write now, and what he writes must never be taken for bytes of another version,
+  // nor reach a lazy view of this one. Made under the pin: where the kernel copies at once, it copies this version.
+  std::shared_ptr<Mapping> mapping;
+  const auto byteLength = static_cast<std::size_t>(held->payloadByteLength);
+  if (mapFile(held->region->file.get(), kHeaderByteLength + byteLength, Access::privateWrite, "", mapping)) {
+    return env.Undefined();
+  }
+  std::byte* const bytes = mapping->bytes() + kHeaderByteLength;
   ++*handedOutCount_;
-  auto owner = std::make_shared<HandedOut>(held->pin, held->region, handedOutCount_);
+  auto owner = std::make_shared<HandedOut>(held->pin, std::move(mapping), handedOutCount_);
   held->handedOut = owner;
-  const Napi::Value buffer =
-      makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
-                      static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
+  const Napi::Value buffer = makeOuterBuffer(env, bytes, byteLength, std::move(owner));
   return buffer.IsEmpty() ? env.Undefined() : buffer;
 }
 
