@@ -154,7 +154,7 @@ export class Child {
 }
 
 /** What a test gets, and gives back at its end: no process and no file is left. */
-interface Place {
+export interface Place {
   /** A fresh directory in memory. */
   readonly directory: string;
   /** The path prefix of a store in it. */
