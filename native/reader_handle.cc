@@ -281,7 +281,10 @@ Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   const Napi::Value buffer =
       makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
                       static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
-  return buffer.IsEmpty() ? env.Undefined() : buffer;
+  if (!buffer.IsEmpty()) return buffer;
+  // In a thread that is being terminated Node refuses without having run the finalizer: nobody would count it out.
+  if (const auto refused = held->handedOut.lock()) refused->end();
+  return env.Undefined();
 }
 
 // release(id, handedOut?: ArrayBuffer). Lets go of what hold() keeps. A buffer that was handed out goes on keeping the

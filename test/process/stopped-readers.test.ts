@@ -20,7 +20,10 @@ async function holding(start: Start) {
 const regionFiles = (place: Place) => place.files().filter((name) => name.startsWith('store_data_')).length;
 
 describe('a reader that holds a version', () => {
-  it('never delays a publish, and what it costs is given back when it was killed', async ({ place, start }) => {
+  it('never delays a publish, and what it costs is given back when it was killed', async ({
+    place,
+    start,
+  }) => {
     const { reader, publish, stats } = await holding(start);
     const before = await stats();
     await reader.kill();
@@ -37,7 +40,10 @@ describe('a reader that holds a version', () => {
     expect(regionFiles(place)).toBe(2);
   });
 
-  it('never delays a publish while it is stopped, and then still reads what it held', async ({ place, start }) => {
+  it('never delays a publish while it is stopped, and then still reads what it held', async ({
+    place,
+    start,
+  }) => {
     const { reader, held, publish, stats } = await holding(start);
     await reader.stop();
     expect(await publish(1000)).toBe(1001);

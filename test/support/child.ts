@@ -49,6 +49,11 @@ export function run(program: () => void | Promise<void>): void {
 /** One turn of the event loop: finalizers and timers get their chance. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+/** Waits for a condition over as many turns as it takes, and leaves the processor to others meanwhile. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 /** Collects garbage over several turns; takes `--expose-gc`. */
 export async function collect(): Promise<void> {
   for (let i = 0; i < 4; i += 1) {
