@@ -78,6 +78,10 @@ export class Child {
     });
   }
 
+  get stderr(): string {
+    return this.#stderr;
+  }
+
   get pid(): number {
     return this.#process.pid!;
   }
@@ -151,6 +155,18 @@ export class Child {
     const crashes: (string | null)[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP'];
     if (crashes.includes(signal)) throw new Error(`${this.#name} crashed (${signal})\n${this.#stderr}`);
   }
+}
+
+/** A directory for what several tests of a file share. */
+export function scratch(): { open(): string; close(): void } {
+  let directory = '';
+  return {
+    open() {
+      directory = mkdtempSync('/dev/shm/vitrine-shared-');
+      return directory;
+    },
+    close: () => rmSync(directory, { recursive: true }),
+  };
 }
 
 /** What a test gets, and gives back at its end: no process and no file is left. */

@@ -10,7 +10,7 @@ import {
   type WriterOptions,
 } from '../../../src/index.ts';
 import { collect, given, serve } from '../../support/child.ts';
-import { isPayload, payload } from '../../support/payload.ts';
+import { isPayload, payload, stampOf } from '../../support/payload.ts';
 
 const { prefix } = given<{ prefix: string }>();
 
@@ -18,6 +18,7 @@ let writer: Writer<Uint8Array> | undefined;
 let reader: Reader<Uint8Array> | undefined;
 const held = new Map<number, Snapshot<Uint8Array>>();
 let lastHeld = 0;
+const watched = { version: 0, stamp: 0, versions: 0, faults: [] as string[], look: () => {} };
 
 serve({
   openWriter(options: WriterOptions<Uint8Array>): number {
@@ -81,6 +82,31 @@ serve({
     reader = undefined;
   },
   collect,
+
+  /** From now on adopts every version it can and proves it: payloads are stamped (crash-writer.ts). */
+  watch(): void {
+    const look = () => {
+      try {
+        const stamp = stampOf(reader!.current());
+        const { version } = reader!;
+        if (version < watched.version) watched.faults.push(`version ${version} after ${watched.version}`);
+        if (stamp < watched.stamp) watched.faults.push(`stamp ${stamp} after ${watched.stamp}`);
+        if (version > watched.version) watched.versions += 1;
+        watched.version = version;
+        watched.stamp = stamp;
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'NOT_PUBLISHED') watched.faults.push(String(error));
+      }
+    };
+    setInterval(look, 0);
+    watched.look = look;
+  },
+  /** What it has seen, with a last look. */
+  watched() {
+    watched.look();
+    const { version, versions, faults } = watched;
+    return { version, versions, faults };
+  },
 
   descriptors: () => readdirSync('/proc/self/fd').length,
   exit: ({ code = 0 }: { code?: number }) => process.exit(code),
