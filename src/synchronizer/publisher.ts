@@ -7,6 +7,8 @@ import type { Slots } from './slots.ts';
 /** How often a publish looks whether its files are still there. */
 const LOST_CHECK_MS = 1000;
 
+const SLOT_LIMIT = native.layout.slotLimit;
+
 const PAGE_BYTE_LENGTH = 4096;
 
 /** A region is allocated with this much room beyond what was asked for, so that a value may grow a little in place. */
@@ -87,10 +89,10 @@ export class Publisher {
 
   /** @internal The newest version from now on is the draft at `place`. */
   commit(place: number, byteLength: number): number {
-    const isRewrite = place < native.layout.slotLimit;
+    const isRewrite = place < SLOT_LIMIT;
     if (!isRewrite || this.#isLost) this.#ensureNotLost(Date.now());
     const slot = isRewrite ? place : this.#slots.replaceable(byteLength);
-    const capacity = this.#native.capacity(place);
+    const capacity = this.capacity(place);
     this.#version = calling(() => this.#native.commit(place, slot, byteLength));
     this.#slots.activate(slot, capacity, this.#version);
     this.#lastByteLength = byteLength;
@@ -98,6 +100,16 @@ export class Publisher {
     this.#publishedByteLength += byteLength;
     if (isRewrite) this.#rewrites += 1;
     return this.#version;
+  }
+
+  /** @internal */
+  capacity(place: number): number {
+    return place < SLOT_LIMIT ? this.#slots.capacity(place) : this.#native.capacity(place);
+  }
+
+  /** @internal */
+  buffer(place: number): ArrayBuffer {
+    return place < SLOT_LIMIT ? this.#slots.buffer(place) : this.#native.buffer(place);
   }
 
   /** @internal A region without a name, with room for so many bytes. Returns its place. */
@@ -217,7 +229,7 @@ export class Draft {
   reserve(byteLength: number, keptByteLength = 0): ArrayBuffer {
     if (this.#buffer === undefined || byteLength > this.#buffer.byteLength) {
       this.#place = this.#roomFor(byteLength, keptByteLength);
-      this.#buffer = this.#native.buffer(this.#place);
+      this.#buffer = this.#publisher.buffer(this.#place);
     }
     return this.#buffer;
   }
@@ -236,7 +248,7 @@ export class Draft {
       if (this.#isLent) this.#endLoan();
       // A codec that wrote nothing asked for nothing.
       if (this.#place === NOWHERE) this.reserve(byteLength);
-      this.#checkByteLength(byteLength, this.#native.capacity(this.#place));
+      this.#checkByteLength(byteLength, this.#publisher.capacity(this.#place));
       return this.#publisher.commit(this.#place, byteLength);
     } catch (error) {
       this.abort();
@@ -247,7 +259,7 @@ export class Draft {
   abort(): void {
     if (this.#place === NOWHERE || this.#publisher.isClosed) return;
     if (this.#isLent) this.#endLoan();
-    if (this.#place < native.layout.slotLimit) this.#slots.unclaim(this.#place);
+    if (this.#place < SLOT_LIMIT) this.#slots.unclaim(this.#place);
     else this.#native.discard(this.#place);
     this.#place = NOWHERE;
     this.#buffer = undefined;
@@ -271,7 +283,7 @@ export class Draft {
   #roomFor(byteLength: number, keptByteLength: number): number {
     // What a value runs while it is being encoded, a getter say, may close the writer.
     this.#publisher.ensureOpen();
-    const { payloadByteLimit, slotLimit } = native.layout;
+    const { payloadByteLimit } = native.layout;
     this.#checkByteLength(byteLength, Number.POSITIVE_INFINITY);
     if (byteLength > payloadByteLimit) {
       throw new StoreError(
@@ -288,7 +300,7 @@ export class Draft {
       const slot = this.#slots.claim(byteLength);
       return slot >= 0 ? slot : this.#publisher.allocate(byteLength);
     }
-    if (this.#place >= slotLimit) {
+    if (this.#place >= SLOT_LIMIT) {
       this.#publisher.enlarge(this.#place, byteLength);
       return this.#place;
     }

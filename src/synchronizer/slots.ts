@@ -26,6 +26,8 @@ export class Slots {
   readonly #reuse: boolean;
   /** Payload bytes of each slot's region; -1 where it has none. */
   readonly #capacities: number[] = [];
+  /** Each slot's region for codecs, as far as it was asked for. */
+  readonly #buffers: (ArrayBuffer | undefined)[] = [];
   /** The publish by which each slot was left; 0 for a slot that was never active. */
   readonly #leftAt: number[] = [];
   /** Slots whose region is being written, by a publish or a loan. */
@@ -33,6 +35,8 @@ export class Slots {
   /** Beside the active slot one stays unclaimed, for a region without a name to go to. */
   readonly #claimLimit: number;
   #active: number;
+  /** The slot left last. */
+  #last = -1;
 
   constructor(native: WriterHandle, count: number, slotLimit: number, reuse: boolean, active: number) {
     this.#native = native;
@@ -63,12 +67,34 @@ export class Slots {
   claim(byteLength: number): number {
     if (!this.#reuse || this.#claimed.size >= this.#claimLimit) return -1;
     // The one left last has the warmest pages, and the others become idle.
-    const slot = this.#latest((candidate) => {
-      const capacity = this.#capacities[candidate]!;
-      return mayHold(capacity, byteLength) && this.#native.claim(candidate);
-    });
+    const slot = this.#mayClaim(this.#last, byteLength)
+      ? this.#last
+      : this.#latest((candidate) => candidate !== this.#last && this.#mayClaim(candidate, byteLength));
     if (slot >= 0) this.#claimed.add(slot);
     return slot;
+  }
+
+  #mayClaim(slot: number, byteLength: number): boolean {
+    return (
+      slot >= 0 &&
+      this.#isAvailable(slot) &&
+      mayHold(this.#capacities[slot]!, byteLength) &&
+      this.#native.claim(slot)
+    );
+  }
+
+  /** Payload bytes that a slot's region holds. */
+  capacity(slot: number): number {
+    return this.#capacities[slot]!;
+  }
+
+  /** A slot's region, for codecs. Asked of native code once a region, and again after a loan has detached it. */
+  buffer(slot: number): ArrayBuffer {
+    const known = this.#buffers[slot];
+    if (known !== undefined && known.byteLength > 0) return known;
+    const buffer = this.#native.buffer(slot);
+    this.#buffers[slot] = buffer;
+    return buffer;
   }
 
   unclaim(slot: number): void {
@@ -101,6 +127,7 @@ export class Slots {
   /** A slot has become the active one, with a region of so many bytes. */
   activate(slot: number, capacity: number, publishNumber: number): void {
     if (this.#active >= 0) this.#leftAt[this.#active] = publishNumber;
+    this.#last = this.#active;
     this.#active = slot;
     this.#capacities[slot] = capacity;
     this.#claimed.delete(slot);
