@@ -3,7 +3,7 @@ import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
 import { createObjectsCodec } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
-import { Adopter, type AdopterStats, NEVER } from './synchronizer/adopter.ts';
+import { Adopter, type AdopterStats, MISSING } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
 import { native } from './synchronizer/native.ts';
 import type { Draft, Publisher, PublisherStats } from './synchronizer/publisher.ts';
@@ -299,7 +299,7 @@ export class Reader<T> {
   readonly #adopter: Adopter<T>;
   // What `current()` compares and answers with: copies of the adopter's, one property away.
   #words: Int32Array;
-  #seen: number = NEVER;
+  #seen = 0;
   #value: T | undefined;
   #heldSnapshots = 0;
 
@@ -354,7 +354,8 @@ export class Reader<T> {
 
   /** Lets go of the store. Snapshots and values stay as they are. Twice is fine. */
   close(): void {
-    this.#seen = NEVER;
+    this.#words = MISSING;
+    this.#seen = 0;
     this.#value = undefined;
     this.#adopter.close();
   }

@@ -15,8 +15,11 @@ const COPY_BYTE_LENGTH = 16 * 1024;
  */
 const KEPT_LIMIT = 64;
 
-/** Equal to no 32-bit load: the fast path misses. */
-export const NEVER: number = Number.NaN;
+/**
+ * Words that never hold what was `seen`, 0 at first: the fast path misses. (A `seen` of NaN would do as well, but make
+ * every comparison one of floating-point numbers from then on.)
+ */
+export const MISSING: Int32Array = Int32Array.of(-1);
 
 /** What a reader did, counted since it was opened. */
 export interface AdopterStats {
@@ -37,14 +40,16 @@ export class Adopter<V> {
    * The fast path: while `words[0] === seen` nothing newer has been published. A plain 32-bit load of `sequence`; V8 does
    * not hoist it out of loops (test/process/hot-loop.test.ts would notice).
    */
-  words: Int32Array = new Int32Array(1);
-  seen: number = NEVER;
+  words: Int32Array = MISSING;
+  seen = 0;
 
   readonly #results = new Float64Array(Result.count);
   readonly #native: ReaderHandle;
   readonly #verify: boolean;
   readonly #decode: (adoption: Adoption<V>) => V;
   #newest: Adoption<V> | undefined;
+  /** The state region's, if we are attached to one. */
+  #sequenceWords: Int32Array = MISSING;
   #isAttached = false;
   /** Whether nothing has been adopted yet from the store we are attached to. */
   #isNewStore = true;
@@ -169,22 +174,26 @@ export class Adopter<V> {
         throw flawError(`${this.location.prefix}_state`, outcome, this.#results[Result.publishNumber]!);
     }
     // The new store counts from 1, and its sequence may happen to be what we have seen of the old one.
-    this.words = new Int32Array(this.#native.sequence(), 0, 1);
-    this.seen = NEVER;
+    this.#sequenceWords = new Int32Array(this.#native.sequence(), 0, 1);
     this.#isAttached = true;
     this.#isNewStore = true;
     return true;
   }
 
   #detach(): void {
-    this.words = new Int32Array(1);
-    this.seen = NEVER;
+    this.#remember(MISSING, 0);
     this.#isAttached = false;
   }
 
   /** Whether there may be another store at the location than the one we are attached to. */
   #mayHaveMoved(outcome: number): boolean {
     return outcome === Adopt.destroyed || (outcome === Adopt.regionInvalid && !this.#native.isInPlace());
+  }
+
+  #remember(words: Int32Array, sequence: number): void {
+    this.words = words;
+    // An integer to V8 too: it comes out of a Float64Array.
+    this.seen = sequence | 0;
   }
 
   #reattach(): boolean {
@@ -202,7 +211,7 @@ export class Adopter<V> {
     if (follows && before.version === version) {
       // A writer that took over has announced what was there.
       this.#native.letGo();
-      this.seen = sequence;
+      this.#remember(this.#sequenceWords, sequence);
       return before;
     }
     const adoption = this.#build(version);
@@ -213,7 +222,7 @@ export class Adopter<V> {
       throw error;
     }
     this.#newest = adoption;
-    this.seen = sequence;
+    this.#remember(this.#sequenceWords, sequence);
     this.#adoptions += 1;
     if (follows) this.#skippedVersions += version - before.version - 1;
     if (this.#isNewStore) this.#attachments += 1;

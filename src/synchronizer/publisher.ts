@@ -9,6 +9,9 @@ const LOST_CHECK_MS = 1000;
 
 const PAGE_BYTE_LENGTH = 4096;
 
+/** Places below are slots; the others are regions without a name. */
+const SLOT_LIMIT = native.layout.slotLimit;
+
 /** A region is allocated with this much room beyond what was asked for, so that a value may grow a little in place. */
 const roomFor = (byteLength: number): number => {
   const generous = byteLength + byteLength / 8 + native.layout.headerByteLength;
@@ -85,7 +88,7 @@ export class Publisher {
 
   /** @internal The newest version from now on is the draft at `place`. */
   commit(place: number, byteLength: number): number {
-    const isRewrite = place < native.layout.slotLimit;
+    const isRewrite = place < SLOT_LIMIT;
     this.#checkFiles();
     const slot = isRewrite ? place : this.#slots.replaceable(byteLength);
     this.#version = calling(() => this.#native.commit(place, slot, byteLength));
@@ -241,7 +244,7 @@ export class Draft {
       if (this.#isLent) this.#endLoan();
       // A codec that wrote nothing asked for nothing.
       if (this.#place === NOWHERE) this.reserve(byteLength);
-      this.#checkByteLength(byteLength, this.#native.capacity(this.#place));
+      this.#checkByteLength(byteLength, this.#capacityAt(this.#place));
       return this.#publisher.commit(this.#place, byteLength);
     } catch (error) {
       this.abort();
@@ -252,7 +255,7 @@ export class Draft {
   abort(): void {
     if (this.#place === NOWHERE || this.#publisher.isClosed) return;
     if (this.#isLent) this.#endLoan();
-    if (this.#place < native.layout.slotLimit) this.#slots.unclaim(this.#place);
+    if (this.#place < SLOT_LIMIT) this.#slots.unclaim(this.#place);
     else this.#native.discard(this.#place);
     this.#place = NOWHERE;
     this.#buffer = undefined;
@@ -276,7 +279,7 @@ export class Draft {
   #roomFor(byteLength: number, keptByteLength: number): number {
     // What a value runs while it is being encoded, a getter say, may close the writer.
     this.#publisher.ensureOpen();
-    const { payloadByteLimit, slotLimit } = native.layout;
+    const { payloadByteLimit } = native.layout;
     this.#checkByteLength(byteLength, Number.POSITIVE_INFINITY);
     if (byteLength > payloadByteLimit) {
       throw new StoreError(
@@ -293,7 +296,7 @@ export class Draft {
       const slot = this.#slots.claim(byteLength);
       return slot >= 0 ? slot : this.#publisher.allocate(byteLength);
     }
-    if (this.#place >= slotLimit) {
+    if (this.#place >= SLOT_LIMIT) {
       this.#publisher.enlarge(this.#place, byteLength);
       return this.#place;
     }
@@ -305,7 +308,11 @@ export class Draft {
     return place;
   }
 
+  #capacityAt(place: number): number {
+    return place < SLOT_LIMIT ? this.#slots.capacity(place) : this.#native.capacity(place);
+  }
+
   #bufferAt(place: number): ArrayBuffer {
-    return place < native.layout.slotLimit ? this.#slots.buffer(place) : this.#native.buffer(place);
+    return place < SLOT_LIMIT ? this.#slots.buffer(place) : this.#native.buffer(place);
   }
 }
