@@ -739,6 +739,24 @@ describe('options', () => {
     expect(modesUnder('077', 'mode: 0o666')).toEqual(all);
   });
 
+  it('mode: a later writer changes it for the files that are there and those that come, or leaves it', () => {
+    const location = freshLocation();
+    const all = (mode: string) => ({
+      store_data_0: mode,
+      store_data_1: mode,
+      store_lock: '600',
+      store_state: mode,
+    });
+    const reopen = (mode: { mode?: number }) => {
+      const writer = writeBytes(location, mode);
+      for (const size of [1_000, 100_000, 10, 200_000]) writer.publish(filled(size, 2));
+      writer.close();
+      return modesOf(location);
+    };
+    expect(reopen({ mode: 0o640 })).toEqual(all('640'));
+    expect(reopen({ mode: 0o604 })).toEqual(all('604'));
+    expect(reopen({})).toEqual(all('604'));
+  });
 
   it('slots: bounds how many regions there are while readers hold on', () => {
     for (const slots of [2, 5, 14]) {
