@@ -48,6 +48,7 @@ Napi::Function WriterHandle::define(Napi::Env env) {
                          InstanceMethod<&WriterHandle::commit>("commit"),
                          InstanceMethod<&WriterHandle::drop>("drop"),
                          InstanceMethod<&WriterHandle::isLost>("isLost"),
+                         InstanceMethod<&WriterHandle::isOrphan>("isOrphan"),
                          InstanceMethod<&WriterHandle::lostRegions>("lostRegions"),
                          InstanceMethod<&WriterHandle::heldByteLength>("heldByteLength"),
                          InstanceMethod<&WriterHandle::availableByteLength>("availableByteLength"),
@@ -417,17 +418,18 @@ Napi::Value WriterHandle::isLost(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), !state_->isInPlace() || !lock_.isInPlace());
 }
 
-// lostRegions(activeSlot): number[]. Slots whose file somebody deleted, vacated so that they are replaced; the active
-// one, which must not be, is left until the next publish has left it.
+// isOrphan(): boolean. Has the state region lost its name, so that nobody can come to it any more?
+Napi::Value WriterHandle::isOrphan(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), !state_->isInPlace());
+}
+
+// lostRegions(): number[], the slots whose file somebody deleted or replaced
 Napi::Value WriterHandle::lostRegions(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const int activeSlot = info[0].As<Napi::Number>().Int32Value();
   Napi::Array lost = Napi::Array::New(env);
   for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
     const auto& region = regions_[slot];
-    if (!region || static_cast<int>(slot) == activeSlot || leadsTo(region->path, region->facts)) continue;
-    vacate(slot);
-    lost.Set(lost.Length(), Napi::Number::New(env, slot));
+    if (region && !leadsTo(region->path, region->facts)) lost.Set(lost.Length(), Napi::Number::New(env, slot));
   }
   return lost;
 }

@@ -60,6 +60,7 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   Napi::Value commit(const Napi::CallbackInfo& info);
   Napi::Value drop(const Napi::CallbackInfo& info);
   Napi::Value isLost(const Napi::CallbackInfo& info);
+  Napi::Value isOrphan(const Napi::CallbackInfo& info);
   Napi::Value lostRegions(const Napi::CallbackInfo& info);
   Napi::Value heldByteLength(const Napi::CallbackInfo& info);
   Napi::Value availableByteLength(const Napi::CallbackInfo& info);

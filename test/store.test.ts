@@ -1065,9 +1065,94 @@ describe("a codec of one's own", () => {
 describe('a writer whose files are gone', () => {
   const LOST_CHECK_MS = 1000;
 
+  it('says STORE_LOST, at once where it replaces a region, and again each time', () => {
+    for (const file of ['_state', '_lock']) {
+      const location = freshLocation();
+      const writer = write(location, { reuse: false });
+      writer.publish('a');
+      const reader = read(location);
+      expect(reader.current()).toBe('a');
+      rmSync(`${location}${file}`);
+      for (let round = 0; round < 3; round += 1) {
+        expect(failure('STORE_LOST', () => writer.publish('b')).path).toBe(location);
+      }
+      expect(writer.version).toBe(1);
+      expect(reader.current()).toBe('a');
+      writer.close();
+    }
+  });
 
+  it('looks once a second where it rewrites in place', () => {
+    const location = freshLocation();
+    const writer = write(location);
+    for (const value of ['a', 'b', 'c']) writer.publish(value);
+    const reader = read(location);
+    expect(reader.current()).toBe('c');
+    rmSync(`${location}_state`);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + LOST_CHECK_MS });
+    onTestFinished(() => void vi.useRealTimers());
+    for (let round = 0; round < 3; round += 1) failure('STORE_LOST', () => writer.publish('d'));
+    expect(reader.current()).toBe('c');
+  });
 
+  it('lets its readers go on to the store that has come to its place, and does it no harm', () => {
+    const location = freshLocation();
+    const writer = write(location, { reuse: false });
+    writer.publish('old');
+    const reader = read(location);
+    expect(reader.current()).toBe('old');
+    for (const name of readdirSync(dirname(location))) rmSync(join(dirname(location), name));
+    const next = write(location);
+    next.publish('new');
+    failure('STORE_LOST', () => writer.publish('older'));
+    expect(reader.current()).toBe('new');
+    failure('STORE_LOST', () => writer.destroy());
+    expect(read(location).current()).toBe('new');
+    expect(existsSync(`${location}_lock`)).toBe(true);
+    next.publish('newer');
+    expect(reader.current()).toBe('newer');
+  });
 
+  it('does no harm to its successor when it has not noticed yet', () => {
+    const location = freshLocation();
+    const writer = write(location);
+    writer.publish('old');
+    for (const name of readdirSync(dirname(location))) rmSync(join(dirname(location), name));
+    const next = write(location);
+    next.publish('new');
+    failure('STORE_LOST', () => writer.destroy());
+    failure('CLOSED', () => writer.publish('older'));
+    expect(read(location).current()).toBe('new');
+    expect(next.publish('newer')).toBe(2);
+  });
 
+  it('puts back a region that somebody deleted', () => {
+    const location = freshLocation();
+    const writer = writeBytes(location);
+    const reader = read(location);
+    for (const fill of [1, 2, 3]) writer.publish(filled(100, fill));
+    for (const slot of [0, 1]) rmSync(`${location}_data_${slot}`);
+    failure('REGION_INVALID', () => reader.current());
+    // Larger, so that a region is allocated: that is when it looks.
+    writer.publish(filled(PINNED_BYTE_LENGTH, 4));
+    expectFilled(reader.current(), PINNED_BYTE_LENGTH, 4);
+    for (const fill of [5, 6, 7]) {
+      writer.publish(filled(PINNED_BYTE_LENGTH, fill));
+      expectFilled(read(location).current(), PINNED_BYTE_LENGTH, fill);
+    }
+  });
 
+  it('commits a loan whose region somebody deleted, or throws; and goes on', () => {
+    const location = freshLocation();
+    const writer = writeBytes(location);
+    for (const fill of [1, 2, 3]) writer.publish(filled(100, fill));
+    const loan = writer.loan(100);
+    for (const slot of [0, 1]) rmSync(`${location}_data_${slot}`);
+    writer.publish(filled(PINNED_BYTE_LENGTH, 4));
+    expectFilled(read(location).current(), PINNED_BYTE_LENGTH, 4);
+    loan.fill(5);
+    expect(loan.commit()).toBe(5);
+    expect(writer.publish(filled(PINNED_BYTE_LENGTH, 6))).toBe(6);
+    expectFilled(read(location).current(), PINNED_BYTE_LENGTH, 6);
+  });
 });

@@ -73,7 +73,8 @@ export interface WriterHandle {
   commit(place: number, slot: number, byteLength: number): number;
   drop(slot: number): void;
   isLost(): boolean;
-  lostRegions(activeSlot: number): number[];
+  isOrphan(): boolean;
+  lostRegions(): number[];
   heldByteLength(): number;
   availableByteLength(): number;
   bury(): void;

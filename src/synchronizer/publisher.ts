@@ -39,6 +39,7 @@ export class Publisher {
   #lastByteLength = 0;
   #checkedAtMs = Date.now();
   #isClosed = false;
+  #isLost = false;
   #publishes = 0;
   #publishedByteLength = 0;
   #rewrites = 0;
@@ -122,13 +123,16 @@ export class Publisher {
   destroy(): void {
     this.ensureOpen();
     this.#isClosed = true;
+      // What is at the location now may belong to another writer.
+      this.#ensureNotLost();
+      this.#native.bury();
     this.#native.bury();
     try {
       // The lock's file goes last: a writer that starts meanwhile waits for it, or finds nothing of ours.
       removeFiles(this.location, (suffix) => suffix === '_state' || isRegion(suffix));
       removeFiles(this.location, (suffix) => suffix === '_lock');
     } finally {
-      this.#native.close();
+      this.close();
     }
   }
 
@@ -145,16 +149,18 @@ export class Publisher {
   #checkFiles(): void {
     const nowMs = Date.now();
     // A clock that went backwards counts as time passed.
-    if (Math.abs(nowMs - this.#checkedAtMs) < LOST_CHECK_MS) return;
+    if (!this.#isLost && Math.abs(nowMs - this.#checkedAtMs) < LOST_CHECK_MS) return;
     this.#checkedAtMs = nowMs;
     this.#ensureNotLost();
-    this.#slots.forget(this.#native.lostRegions(this.#slots.active));
+    this.#slots.forget(this.#native.lostRegions());
   }
 
   #ensureNotLost(): void {
-    if (!this.#native.isLost()) return;
-    // Our state region has no name any more: tell those who still have it mapped.
-    this.#native.bury();
+    if (!this.#isLost && !this.#native.isLost()) return;
+    // Once is for ever: a later publish would raise the store from the dead. Where the state region has no name any
+    // more, those who still have it mapped are told; where only the lock was deleted it may be our successor's by now.
+    if (!this.#isLost && this.#native.isOrphan()) this.#native.bury();
+    this.#isLost = true;
     throw new StoreError(
       'STORE_LOST',
       `the files of ${this.location.prefix} were deleted or replaced under this writer: close it and open another one`,

@@ -61,7 +61,7 @@ export class Slots {
 
   /** Claims a slot whose region can be rewritten in place and holds so many bytes; -1 if there is none. */
   claim(byteLength: number): number {
-    if (!this.#reuse) return -1;
+    if (!this.#reuse || this.#isLastAvailable) return -1;
     // The one left last has the warmest pages, and the others become idle.
     if (this.#leftLast >= 0 && this.#tryClaim(this.#leftLast, byteLength)) return this.#leftLast;
     return this.#latest((slot) => this.#tryClaim(slot, byteLength));
@@ -136,9 +136,16 @@ export class Slots {
     this.#giveBack(() => true);
   }
 
-  /** Slots that have lost their region by somebody else's doing. */
+  /**
+   * Slots that have lost their file by somebody else's doing lead nowhere, so that they are replaced. The active one
+   * and those that are being written stay until they have been left.
+   */
   forget(slots: readonly number[]): void {
-    for (const slot of slots) this.#setCapacity(slot, -1);
+    for (const slot of slots) {
+      if (!this.#isAvailable(slot)) continue;
+      this.#native.drop(slot);
+      this.#setCapacity(slot, -1);
+    }
   }
 
   #giveBackIdle(publishNumber: number): void {
@@ -162,6 +169,13 @@ export class Slots {
   #setCapacity(slot: number, capacity: number): void {
     this.#capacities[slot] = capacity;
     this.#buffers[slot] = undefined;
+  }
+
+  /** With one more claim a fresh region would find no slot to go to. */
+  get #isLastAvailable(): boolean {
+    let available = this.#capacities.length - (this.#active < 0 ? 0 : 1);
+    for (let claimed = this.#claimed; claimed !== 0; claimed &= claimed - 1) available -= 1;
+    return available <= 1;
   }
 
   #isAvailable(slot: number): boolean {
