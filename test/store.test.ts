@@ -971,9 +971,117 @@ describe("a codec of one's own", () => {
     }
   });
 
+  it('may close or destroy the writer from within encode', () => {
+    for (const end of ['close', 'destroy'] as const) {
+      for (const reservesBefore of [true, false]) {
+        for (const reservesAfter of [1, 100_000]) {
+          const location = freshLocation();
+          const codec: Codec<string> = {
+            ...steppingCodec,
+            encode(value, target) {
+              if (value === 'good') return steppingCodec.encode(value, target);
+              if (reservesBefore) target.reserve(10);
+              writer[end]();
+              target.reserve(reservesAfter);
+              return 1;
+            },
+          };
+          const writer = write<string>(location, { codec });
+          for (let round = 0; round < 3; round += 1) writer.publish('good');
+          failure('CLOSED', () => writer.publish('bad'));
+          const reader = read<string>(location, { codecs: [codec] });
+          if (end === 'close') expect(reader.current()).toBe('good');
+          else failure('NOT_PUBLISHED', () => reader.current());
+          expect(write<string>(location, { codec }).publish('good')).toBe(end === 'close' ? 4 : 1);
+        }
+      }
+    }
+  });
 
+  it('that answers with no length in its room publishes nothing', () => {
+    const answers = [
+      -1,
+      1.5,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      2 ** 40,
+      1e6,
+      '1',
+      undefined,
+      Promise.resolve(1),
+    ];
+    for (const answer of answers) {
+      const location = freshLocation();
+      const codec = {
+        ...steppingCodec,
+        encode: (value: string, target: EncodeTarget) => {
+          if (value === 'good') return steppingCodec.encode(value, target);
+          target.reserve(10);
+          return answer as number;
+        },
+      };
+      const writer = write<string>(location, { codec });
+      for (let round = 0; round < 3; round += 1) writer.publish('good');
+      expect(failure('OPTION_INVALID', () => writer.publish('bad')).field).toBe('codec');
+      expect(read(location, { codecs: [codec] }).current()).toBe('good');
+      expect(writer.publish('good')).toBe(4);
+      expect(readdirSync(dirname(location)).filter((name) => name.includes('_tmp_'))).toEqual([]);
+    }
+  });
 
+  it('that asks for no length is refused', () => {
+    const asked: [unknown, unknown][] = [
+      [-1, 0],
+      [1.5, 0],
+      [Number.NaN, 0],
+      ['10', 0],
+      [undefined, 0],
+      [10, -1],
+      [10, 1.5],
+      [10, 11],
+      [10_000, 10_001],
+      [10_000, 5_000],
+      [10, Number.NaN],
+    ];
+    for (const [byteLength, kept] of asked) {
+      const location = freshLocation();
+      const codec = {
+        ...steppingCodec,
+        encode: (value: string, target: EncodeTarget) => {
+          if (value === 'good') return steppingCodec.encode(value, target);
+          target.reserve(10);
+          target.reserve(byteLength as number, kept as number);
+          return 1;
+        },
+      };
+      const writer = write<string>(location, { codec });
+      for (let round = 0; round < 3; round += 1) writer.publish('good');
+      const error = failure('OPTION_INVALID', () => writer.publish('bad'));
+      expect(error.field).toBe('codec');
+      expect(writer.publish('good')).toBe(4);
+      expect(readdirSync(dirname(location)).filter((name) => name.includes('_tmp_'))).toEqual([]);
+    }
+  });
 
+  it('reserves nothing once its publish has ended', () => {
+    const location = freshLocation();
+    const targets: EncodeTarget[] = [];
+    const codec: Codec<string> = {
+      ...steppingCodec,
+      encode(value, target) {
+        targets.push(target);
+        if (value === 'bad') throw new RangeError('half way');
+        return steppingCodec.encode(value, target);
+      },
+    };
+    const writer = write<string>(location, { codec });
+    for (const value of ['a', 'b', 'c', 'bad']) thrownBy(() => writer.publish(value));
+    for (const target of targets) {
+      for (const byteLength of [1, 100_000]) failure('CLOSED', () => target.reserve(byteLength));
+    }
+    expect(read(location, { codecs: [codec] }).current()).toBe('c');
+    expect(writer.publish('d')).toBe(4);
+  });
 
   it('whose decode throws leaves the version before, and is asked again', () => {
     const location = freshLocation();

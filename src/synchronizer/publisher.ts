@@ -122,12 +122,10 @@ export class Publisher {
   /** Ends the store: readers keep what they have and look for a new one, the files go. */
   destroy(): void {
     this.ensureOpen();
-    this.#isClosed = true;
+    try {
       // What is at the location now may belong to another writer.
       this.#ensureNotLost();
       this.#native.bury();
-    this.#native.bury();
-    try {
       // The lock's file goes last: a writer that starts meanwhile waits for it, or finds nothing of ours.
       removeFiles(this.location, (suffix) => suffix === '_state' || isRegion(suffix));
       removeFiles(this.location, (suffix) => suffix === '_lock');
@@ -201,6 +199,17 @@ export class Publisher {
 
 const NOWHERE = -1;
 
+/** Lengths that come from a codec of the user's own: a wrong one would be read or written outside of the region. */
+function checkCodecLength(what: string, value: unknown, most: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most) return;
+  const shown = typeof value === 'number' ? String(value) : typeof value;
+  throw new StoreError(
+    'OPTION_INVALID',
+    `the codec is wrong: ${what} must be an integer from 0 to ${most}, not ${shown}; correct it`,
+    { field: 'codec' },
+  );
+}
+
 /** One publish on its way: the room that a value is being encoded into. */
 export class Draft {
   readonly #publisher: Publisher;
@@ -210,6 +219,8 @@ export class Draft {
   #place = NOWHERE;
   #buffer: ArrayBuffer | undefined;
   #isLent = false;
+  #lentByteLength = 0;
+  #hasEnded = false;
 
   constructor(publisher: Publisher, handle: WriterHandle, slots: Slots) {
     this.#publisher = publisher;
@@ -223,6 +234,9 @@ export class Draft {
 
   /** See `EncodeTarget.reserve` in src/codec/codec.ts. */
   reserve(byteLength: number, keptByteLength = 0): ArrayBuffer {
+    this.#ensureOpen();
+    checkCodecLength('byteLength', byteLength, Number.MAX_SAFE_INTEGER);
+    checkCodecLength('keptByteLength', keptByteLength, Math.min(byteLength, this.#roomByteLength));
     if (this.#buffer === undefined || byteLength > this.#buffer.byteLength) {
       this.#place = this.#roomFor(byteLength, keptByteLength);
       this.#buffer = this.#bufferAt(this.#place);
@@ -235,16 +249,36 @@ export class Draft {
     this.#place = this.#roomFor(byteLength, 0);
     const buffer = calling(() => this.#native.loan(this.#place, byteLength));
     this.#isLent = true;
+    this.#lentByteLength = byteLength;
     return buffer;
   }
 
+  /** Publishes what was lent: all of it, though its array may have been transferred meanwhile and say 0. */
+  commitLent(): number {
+    return this.#commit(this.#lentByteLength);
+  }
+
+  /** @param byteLength What a codec's `encode` has answered. */
   commit(byteLength: number): number {
     try {
-      this.#publisher.ensureOpen();
-      if (this.#isLent) this.#endLoan();
+      this.#ensureOpen();
+      checkCodecLength('what `encode` returns', byteLength, this.#roomByteLength);
       // A codec that wrote nothing asked for nothing.
-      if (this.#place === NOWHERE) this.reserve(byteLength);
-      return this.#publisher.commit(this.#place, byteLength);
+      if (this.#place === NOWHERE) this.reserve(0);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+    return this.#commit(byteLength);
+  }
+
+  #commit(byteLength: number): number {
+    try {
+      this.#ensureOpen();
+      if (this.#isLent) this.#endLoan();
+      const publishNumber = this.#publisher.commit(this.#place, byteLength);
+      this.#hasEnded = true;
+      return publishNumber;
     } catch (error) {
       this.abort();
       throw error;
@@ -252,12 +286,28 @@ export class Draft {
   }
 
   abort(): void {
+    this.#hasEnded = true;
     if (this.#place === NOWHERE || this.#publisher.isClosed) return;
     if (this.#isLent) this.#endLoan();
     if (this.#place < native.layout.slotLimit) this.#slots.unclaim(this.#place);
     else this.#native.discard(this.#place);
     this.#place = NOWHERE;
     this.#buffer = undefined;
+  }
+
+  get #roomByteLength(): number {
+    return this.#buffer?.byteLength ?? 0;
+  }
+
+  /** A codec may close the writer, and may keep its target: neither the writer's regions nor its room are ours then. */
+  #ensureOpen(): void {
+    this.#publisher.ensureOpen();
+    if (!this.#hasEnded) return;
+    throw new StoreError(
+      'CLOSED',
+      `a publish to ${this.#publisher.location.given} has ended: its target gives room during \`encode\` only`,
+      { path: this.#publisher.location.prefix },
+    );
   }
 
   #endLoan(): void {
