@@ -105,7 +105,7 @@ export class Loan extends Uint8Array<ArrayBuffer> {
    * @throws {StoreError} `LOAN_INVALID` after `commit` or `abort`; `CLOSED`; `STORE_LOST`
    */
   commit(): number {
-    return this.#end().commit(this.byteLength);
+    return this.#end().commitLent();
   }
 
   /**
