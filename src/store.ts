@@ -16,10 +16,12 @@ const BUILT_IN: ReadonlyMap<string, () => Codec> = new Map([
   ['bytes', () => bytesCodec as Codec],
 ]);
 
+const OWNER_MODE = 0o600;
+
 /** Options of {@link openWriter}. */
 export interface WriterOptions<T = unknown> {
   /**
-   * Mode of the store's files, whatever the umask. Default 0o600 for a new store, unchanged for an existing one. Readers
+   * Mode of the store's files, whatever the umask; always with 0o600. Default 0o600 for a new store, unchanged for an existing one. Readers
    * of other users need 0o666 or a group and 0o660 (they count themselves in), or with `reuse: false` 0o644.
    */
   readonly mode?: number;
@@ -381,7 +383,16 @@ export class Reader<T> {
  */
 export function openWriter<T = unknown>(location: string, options: WriterOptions<T> = {}): Writer<T> {
   const { mode, slots = 8, reuse = true, checksum = true, codec = 'objects' } = options;
-  if (mode !== undefined) checkRange('mode', mode, 0, 0o777);
+  if (mode !== undefined) {
+    checkRange('mode', mode, 0, 0o777);
+    if ((mode & OWNER_MODE) !== OWNER_MODE) {
+      throw new StoreError(
+        'OPTION_INVALID',
+        `mode must let the owner read and write (0o600), else nobody could take the store over; it is 0o${mode.toString(8)}`,
+        { field: 'mode' },
+      );
+    }
+  }
   checkRange('slots', slots, 2, native.layout.slotLimit);
   checkBoolean('reuse', reuse);
   checkBoolean('checksum', checksum);
@@ -389,7 +400,7 @@ export function openWriter<T = unknown>(location: string, options: WriterOptions
   if (chosen === undefined) {
     throw new StoreError(
       'OPTION_INVALID',
-      `there is no codec ${JSON.stringify(codec)}: one of ${[...BUILT_IN.keys()].join(', ')}`,
+      `there is no codec ${JSON.stringify(codec)}: use one of ${[...BUILT_IN.keys()].join(', ')}, or give your own`,
       {
         field: 'codec',
       },
@@ -428,6 +439,11 @@ function decoderFor<T>({
   verify = false,
 }: ReaderOptions): (adoption: Adoption<T>) => T {
   checkBoolean('freeze', freeze);
+  if (!Array.isArray(codecs)) {
+    throw new StoreError('OPTION_INVALID', 'codecs must be an array: `{ codecs: [own] }`', {
+      field: 'codecs',
+    });
+  }
   const own = new Map(codecs.map((codec) => [checkedCodec(codec).id, codec]));
   const options = { freeze };
   const made = new Map<string, Codec>();
@@ -442,7 +458,7 @@ function decoderFor<T>({
     if (codec === undefined) {
       throw new StoreError(
         'CODEC_UNKNOWN',
-        `version ${adoption.version} was written with the codec ${JSON.stringify(adoption.codecId)}: give it to ` +
+        `it was written with the codec ${JSON.stringify(adoption.codecId)}, which is not known here: give it to ` +
           '`openReader(location, { codecs: [...] })`',
         { field: 'codecs' },
       );
@@ -491,7 +507,7 @@ function checkedCodec(codec: Codec): Codec {
   if (!isCodec || typeof codec.id !== 'string' || !/^[a-z0-9._-]{1,16}$/.test(codec.id)) {
     throw new StoreError(
       'OPTION_INVALID',
-      'a codec has an `id` of 1 to 16 characters of [a-z0-9._-], `keepsBytes`, `encode` and `decode`',
+      'a codec must have an `id` of 1 to 16 characters of [a-z0-9._-], `keepsBytes`, `encode` and `decode`: complete it',
       { field: 'codec' },
     );
   }
@@ -502,12 +518,20 @@ function checkRange(field: string, value: unknown, least: number, most: number):
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
   throw new StoreError(
     'OPTION_INVALID',
-    `${field} is an integer from ${least} to ${most}, not ${String(value)}`,
+    `${field} must be an integer from ${least} to ${most}, not ${shown(value)}: correct it, or leave it out`,
     { field },
   );
 }
 
 function checkBoolean(field: string, value: unknown): void {
   if (typeof value === 'boolean') return;
-  throw new StoreError('OPTION_INVALID', `${field} is true or false, not ${String(value)}`, { field });
+  throw new StoreError(
+    'OPTION_INVALID',
+    `${field} must be true or false, not ${shown(value)}: correct it, or leave it out`,
+    { field },
+  );
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

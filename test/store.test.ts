@@ -266,6 +266,19 @@ describe('reading', () => {
     expect(writer.stats().rewrites).toBeGreaterThan(0);
   });
 
+  it('verifies on request', () => {
+    const location = freshLocation();
+    const writer = write(location);
+    writer.publish({ a: 1 });
+    expect(verify(location)).toEqual({ version: 1, byteLength: 4, codec: 'msgpack' });
+    const path = `${location}_data_0`;
+    const bytes = readFileSync(path);
+    bytes[128 + 3] = 2;
+    writeFileSync(path, bytes);
+    expect(failure('BYTES_INVALID', () => verify(location)).field).toBe('checksum');
+    failure('BYTES_INVALID', () => read(location, { verify: true }).current());
+    expect(read(location).current()).toEqual({ a: 2 });
+  });
 });
 
 describe('a snapshot', () => {
@@ -438,7 +451,41 @@ describe('closing', () => {
     }
   });
 
+  it('ends every method that would touch the store', () => {
+    const location = freshLocation();
+    const writer = writeBytes(location);
+    const loan = writer.loan(1);
+    writer.publish(filled(1, 1));
+    writer.close();
+    const closedWriter = [
+      () => writer.publish(filled(1, 1)),
+      () => writer.loan(1),
+      () => writer.destroy(),
+      () => loan.commit(),
+    ];
+    for (const call of closedWriter) expect(failure('CLOSED', call).path).toBe(location);
+    const reader = read(location);
+    reader.current();
+    reader.close();
+    for (const call of [() => reader.current(), () => reader.snapshot()]) {
+      expect(failure('CLOSED', call).path).toBe(location);
+    }
+  });
 
+  it('leaves what was known readable', () => {
+    const location = freshLocation();
+    const writer = write(location);
+    writer.publish('a');
+    writer.publish('b');
+    const reader = read(location);
+    reader.current();
+    writer.close();
+    reader.close();
+    expect([writer.version, writer.location]).toEqual([2, location]);
+    expect(writer.stats()).toMatchObject({ version: 2, publishes: 2, regions: 0, heldByteLength: 0 });
+    expect([reader.version, reader.location]).toEqual([2, location]);
+    expect(reader.stats()).toMatchObject({ version: 2, adoptions: 1 });
+  });
 
   it('comes with `using`', () => {
     const location = freshLocation();
@@ -821,6 +868,50 @@ describe('options', () => {
     failure('BYTES_INVALID', () => verify(location));
   });
 
+  it('are checked, with the option in `field`', () => {
+    const location = freshLocation();
+    const wrongForWriter: [string, unknown[]][] = [
+      ['mode', [-1, 0o1000, 1.5, '600', null, Object.create(null), 0o400, 0o200, 0o060]],
+      ['slots', [1, 0, -1, 15, 2.5, Number.NaN, '8', null]],
+      ['reuse', [0, 1, 'yes', null]],
+      ['checksum', [0, 'no', null]],
+      ['codec', ['json', '', 5, null, {}, { ...steppingCodec, id: 'Capital' }, { ...steppingCodec, id: '' }]],
+      [
+        'codec',
+        [
+          { ...steppingCodec, id: 'seventeen-letters' },
+          { ...steppingCodec, encode: 1 },
+        ],
+      ],
+      [
+        'codec',
+        [
+          { ...steppingCodec, decode: 1 },
+          { ...steppingCodec, keepsBytes: 1 },
+        ],
+      ],
+    ];
+    for (const [field, values] of wrongForWriter) {
+      for (const value of values) {
+        const error = failure('OPTION_INVALID', () => openWriter(location, { [field]: value } as object));
+        expect(error.field).toBe(field);
+      }
+    }
+    const wrongForReader: [string, unknown[]][] = [
+      ['freeze', [0, null]],
+      ['verify', [1, 'yes']],
+      ['codecs', [null, 5, {}, steppingCodec]],
+      ['codec', [[{}], [null], [undefined]]],
+    ];
+    for (const [field, values] of wrongForReader) {
+      const option = field === 'codec' ? 'codecs' : field;
+      for (const value of values) {
+        const error = failure('OPTION_INVALID', () => openReader(location, { [option]: value } as object));
+        expect(error.field).toBe(field);
+      }
+    }
+    expect(readdirSync(dirname(location))).toEqual([]);
+  });
 
   it('may be given as undefined', () => {
     const location = freshLocation();
@@ -866,6 +957,21 @@ describe('what cannot be published', () => {
 });
 
 describe("a codec of one's own", () => {
+  it('is named in the store, and given to the reader', () => {
+    const location = freshLocation();
+    const writer = write<string>(location, { codec: steppingCodec });
+    writer.publish('grüezi');
+    expect(read(location, { codecs: [lengthCodec, steppingCodec] }).current()).toBe('grüezi');
+    const reader = read(location, { codecs: [lengthCodec] });
+    const error = failure('CODEC_UNKNOWN', () => reader.current());
+    expect([error.field, error.path]).toEqual(['codecs', location]);
+    expect(error.message).toContain('"stepping"');
+    failure('CODEC_UNKNOWN', () => read(location).snapshot());
+    // Nothing stays pinned by what was not understood.
+    writer.publish('x'.repeat(PINNED_BYTE_LENGTH));
+    failure('CODEC_UNKNOWN', () => read(location).current());
+    expect(readerCounts(location).every((count) => count === 0)).toBe(true);
+  });
 
   it('goes before a built-in one of the same name', () => {
     const location = freshLocation();
