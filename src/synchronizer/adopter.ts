@@ -54,6 +54,7 @@ export class Adopter<V> {
   /** Whether nothing has been adopted yet from the store we are attached to. */
   #isNewStore = true;
   #isClosed = false;
+  #version = 0;
   #codecId = '';
   #codecCount = 0;
   #adoptions = 0;
@@ -76,7 +77,7 @@ export class Adopter<V> {
   }
 
   get version(): number {
-    return this.#newest?.version ?? 0;
+    return this.#version;
   }
 
   stats(): AdopterStats {
@@ -113,12 +114,12 @@ export class Adopter<V> {
         if (!this.#native.isInPlace()) return this.#lastKnown('the files of the store were deleted');
         throw new StoreError(
           'REGION_INVALID',
-          `the newest version of ${this.location.given} is announced, but its region is missing, truncated or not its ` +
-            'own: somebody changed the files; the next publish repairs it',
-          { path: `${this.location.prefix}_data` },
+          `the newest version of ${this.location.given} is announced, but its region ${this.#regionPath} is missing, ` +
+            'truncated or not its own: somebody changed the files; the next publish repairs it',
+          { path: this.#regionPath },
         );
       case Adopt.stateInvalid:
-        throw flawError(`${this.location.prefix}_state`, 'magic', 0);
+        throw flawError(`${this.location.prefix}_state`, 'version', 0);
       default:
         throw new StoreError(
           'CONTENDED',
@@ -219,10 +220,11 @@ export class Adopter<V> {
       adoption.content = this.#decode(adoption);
     } catch (error) {
       adoption.supersede();
-      throw error;
+      throw error instanceof StoreError && error.path === undefined ? this.#located(error, version) : error;
     }
     this.#newest = adoption;
     this.#remember(this.#sequenceWords, sequence);
+    this.#version = version;
     this.#adoptions += 1;
     if (follows) this.#skippedVersions += version - before.version - 1;
     if (this.#isNewStore) this.#attachments += 1;
@@ -254,13 +256,30 @@ export class Adopter<V> {
     }
     const copied = new ArrayBuffer(byteLength);
     if (!this.#native.copyOut(copied)) {
-      throw new StoreError('REGION_INVALID', `the newest version of ${this.location.given} cannot be read`, {
-        path: `${this.location.prefix}_data`,
-      });
+      throw new StoreError(
+        'REGION_INVALID',
+        `${this.#regionPath} cannot be read to its end: somebody truncated it; the next publish repairs it`,
+        { path: this.#regionPath },
+      );
     }
     this.#verifyChecksum(copied);
     this.#copies += 1;
     return new Adoption<V>(this.#native, facts, copied, 0);
+  }
+
+  /** Codecs know no files: where the bytes lie that one of them refused. */
+  #located(error: StoreError, version: number): StoreError {
+    const { code, message, field } = error;
+    return new StoreError(code, `version ${version} of ${this.location.prefix}: ${message}`, {
+      cause: error,
+      path: this.location.prefix,
+      ...(field === undefined ? {} : { field }),
+    });
+  }
+
+  /** Where the version is, or should be, that was announced. */
+  get #regionPath(): string {
+    return `${this.location.prefix}_data_${this.#results[Result.slot]!}`;
   }
 
   #verifyChecksum(copied: ArrayBuffer | undefined): void {
@@ -268,9 +287,9 @@ export class Adopter<V> {
     this.#native.letGo();
     throw new StoreError(
       'BYTES_INVALID',
-      `the newest version of ${this.location.given} does not have the checksum it was published with: somebody changed ` +
-        'its bytes; the next publish repairs it',
-      { path: `${this.location.prefix}_data`, field: 'checksum' },
+      `${this.#regionPath} does not have the checksum it was published with: somebody changed its bytes; the next ` +
+        'publish repairs it',
+      { path: this.#regionPath, field: 'checksum' },
     );
   }
 }

@@ -77,11 +77,6 @@ export class Slots {
     this.#claimedCount -= 1;
   }
 
-  /** Payload bytes that a slot's region holds; -1 where it has none. */
-  capacity(slot: number): number {
-    return this.#capacities[slot]!;
-  }
-
   /** The room of a claimed slot. */
   buffer(slot: number): ArrayBuffer {
     const buffer = this.#buffers[slot];

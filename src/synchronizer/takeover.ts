@@ -114,7 +114,7 @@ function openOrCreateState(location: Location, handle: WriterHandle, options: Pu
   if (state.reuse !== options.reuse) {
     throw new StoreError(
       'OPTION_CONFLICT',
-      `${location.given} was created with \`reuse: ${state.reuse}\`, which holds for its life: open it with that, or ` +
+      `${path} was created with \`reuse: ${state.reuse}\`, which holds for its life: open it with that, or ` +
         'destroy() it and create it anew',
       { path, field: 'reuse' },
     );
