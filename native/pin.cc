@@ -40,11 +40,6 @@ Pin::~Pin() {
   (previous_ != nullptr ? previous_->next_ : registry().first) = next_;
 }
 
-void Pin::release() noexcept {
-  const std::lock_guard guard(registry().mutex);
-  countOut();
-}
-
 void Pin::countOut() noexcept {
   if (std::exchange(counted_, false)) state_->handshake().unpin(slot_, incarnation_);
 }

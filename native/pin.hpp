@@ -18,9 +18,6 @@ class Pin {
   Pin& operator=(const Pin&) = delete;
   ~Pin();
 
-  // Counts out before the last owner has gone: the bytes may change from here on.
-  void release() noexcept;
-
   // Counts out every pin of the process; later destructors find nothing to do.
   static void releaseAll() noexcept;
 

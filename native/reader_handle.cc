@@ -30,6 +30,7 @@ Napi::Function ReaderHandle::define(Napi::Env env) {
                          InstanceMethod<&ReaderHandle::isInPlace>("isInPlace"),
                          InstanceMethod<&ReaderHandle::adopt>("adopt"),
                          InstanceMethod<&ReaderHandle::codecId>("codecId"),
+                         InstanceMethod<&ReaderHandle::isSound>("isSound"),
                          InstanceMethod<&ReaderHandle::copyOut>("copyOut"),
                          InstanceMethod<&ReaderHandle::letGo>("letGo"),
                          InstanceMethod<&ReaderHandle::hold>("hold"),
@@ -146,13 +147,6 @@ bool ReaderHandle::readHeader(const Region& region, RegionHeader& header) const 
   return true;
 }
 
-// Whether the payload is the one that was published. Asked after another boot only: nothing else can separate the
-// version word from its payload.
-bool ReaderHandle::hasSoundPayload(const Region& region, const RegionHeader& header) const {
-  return (header.flags & kFlagPayloadHashed) != 0 && region.mapping &&
-         headerChecksum(header, region.mapping->bytes() + kHeaderByteLength) == header.checksum;
-}
-
 void ReaderHandle::letGoOfCandidate() {
   if (!candidate_) return;
   state_->handshake().unpin(header_.slot, candidate_->incarnation);
@@ -178,7 +172,10 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
                        header.payloadByteLength <= region->payloadCapacity && adoption.version.agreesWith(header);
     if (!sound) {
       outcome = Adopt::regionInvalid;
-    } else if (state_->region().bootId != currentBootId() && !hasSoundPayload(*region, header)) {
+    } else if (state_->region().bootId != currentBootId() &&
+               !(region->mapping && (header.flags & kFlagPayloadHashed) != 0 &&
+                 headerChecksum(header, region->mapping->bytes() + kHeaderByteLength) == header.checksum)) {
+      // What the disk kept of version word and payload from before this boot need not belong together.
       outcome = Adopt::nothing;
     }
     if (outcome != Adopt::adopted) {
@@ -204,6 +201,15 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
 // codecId(): string, of the version adopted last
 Napi::Value ReaderHandle::codecId(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), header_.codecId, ::strnlen(header_.codecId, sizeof header_.codecId));
+}
+
+// isSound(copied?: ArrayBuffer): boolean. Do header and payload have the checksum that was published? Looks at what
+// adopt() pinned, or at what copyOut() has copied of it.
+Napi::Value ReaderHandle::isSound(const Napi::CallbackInfo& info) {
+  const std::byte* const payload = info[0].IsArrayBuffer()
+                                       ? static_cast<const std::byte*>(info[0].As<Napi::ArrayBuffer>().Data())
+                                       : candidate_->mapping->bytes() + kHeaderByteLength;
+  return Napi::Boolean::New(info.Env(), headerChecksum(header_, payload) == header_.checksum);
 }
 
 // copyOut(target: ArrayBuffer): boolean. Copies the payload and unpins.
@@ -232,7 +238,7 @@ Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
   held_[++lastHeldId_] =
-      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength};
+      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength, {}};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);
 }
@@ -252,6 +258,13 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
   return region.buffer.get(env, region.mapping->bytes() + kHeaderByteLength, byteLength);
 }
 
+void ReaderHandle::HandedOut::end() {
+  if (!region) return;
+  --*count;
+  pin.reset();
+  region.reset();
+}
+
 // handOut(id): ArrayBuffer of exactly the payload, which keeps its version pinned until it is collected; undefined
 // where the kernel or Node refuses
 Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
@@ -262,14 +275,9 @@ Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   // ours no longer.
   if (regions_[held->slot] == held->region) regions_[held->slot].reset();
 
-  struct HandedOut {
-    std::shared_ptr<Pin> pin;
-    std::shared_ptr<Region> region;
-    std::shared_ptr<std::uint32_t> count;
-    ~HandedOut() { --*count; }
-  };
   ++*handedOutCount_;
   auto owner = std::make_shared<HandedOut>(held->pin, held->region, handedOutCount_);
+  held->handedOut = owner;
   const Napi::Value buffer =
       makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
                       static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
@@ -283,8 +291,13 @@ Napi::Value ReaderHandle::release(const Napi::CallbackInfo& info) {
   const auto found = held_.find(info[0].As<Napi::Number>().Uint32Value());
   if (found == held_.end()) return env.Undefined();
   if (info[1].IsArrayBuffer()) {
-    info[1].As<Napi::ArrayBuffer>().Detach();
-    found->second.pin->release();
+    Napi::ArrayBuffer buffer = info[1].As<Napi::ArrayBuffer>();
+    const auto owner = found->second.handedOut.lock();
+    // One that is detached already was transferred: its bytes live on in another buffer, which is nobody's promise.
+    if (owner && !buffer.IsDetached()) {
+      buffer.Detach();
+      owner->end();  // unmapped in this turn; what remains for the finalizer is nothing
+    }
   }
   held_.erase(found);
   Napi::MemoryManagement::AdjustExternalMemory(env, -kPinWeightByteLength);

@@ -34,11 +34,22 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
     InnerBuffer buffer;  // detached before the mapping can go: members are destroyed in reverse order
   };
 
+  // What a buffer keeps that users may have: until it is collected, or detached because they promised to be done.
+  struct HandedOut {
+    std::shared_ptr<Pin> pin;
+    std::shared_ptr<Region> region;
+    std::shared_ptr<std::uint32_t> count;
+
+    ~HandedOut() { end(); }
+    void end();
+  };
+
   struct Held {
     std::shared_ptr<Pin> pin;
     std::shared_ptr<Region> region;
     unsigned slot = 0;
     std::uint64_t payloadByteLength = 0;
+    std::weak_ptr<HandedOut> handedOut;
   };
 
   // What Handshake::adopt() asks of a reader's regions.
@@ -54,6 +65,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   Napi::Value isInPlace(const Napi::CallbackInfo& info);
   Napi::Value adopt(const Napi::CallbackInfo& info);
   Napi::Value codecId(const Napi::CallbackInfo& info);
+  Napi::Value isSound(const Napi::CallbackInfo& info);
   Napi::Value copyOut(const Napi::CallbackInfo& info);
   Napi::Value letGo(const Napi::CallbackInfo& info);
   Napi::Value hold(const Napi::CallbackInfo& info);
@@ -64,7 +76,6 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
 
   std::string regionPath(unsigned slot) const;
   bool readHeader(const Region& region, RegionHeader& header) const;
-  bool hasSoundPayload(const Region& region, const RegionHeader& header) const;
   void letGoOfCandidate();
   Held* find(const Napi::CallbackInfo& info);
 

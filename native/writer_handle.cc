@@ -340,6 +340,15 @@ Napi::Value WriterHandle::endLoan(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Of the file that the slot's path leads to, if it is a region of this store. One that we do not have open may still be
+// there: a predecessor died between rename and W2.
+std::uint64_t WriterHandle::incarnationAtPath(unsigned slot) const {
+  if (regions_[slot]) return regions_[slot]->incarnation;
+  const std::optional<RegionHeader> header = peekHeader(regionPath(slot));
+  const bool isOurs = header && header->magic == kRegionMagic && header->storeId == state_->storeId();
+  return isOurs ? header->incarnation : 0;
+}
+
 // commit(place, slot, byteLength: number): number, the publish number. The region at `place` becomes the newest
 // version; a fresh one replaces what the slot leads to.
 Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
@@ -350,9 +359,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
   auto handshake = state_->handshake();
   Region& region = *find(info[0]);
   if (isFresh) {
-    const std::optional<RegionHeader> atPath = peekHeader(regionPath(slot));
-    const bool isOurs = atPath && atPath->magic == kRegionMagic && atPath->storeId == state_->storeId();
-    region.incarnation = handshake.nextIncarnation(slot, isOurs ? atPath->incarnation : 0);
+    region.incarnation = handshake.nextIncarnation(slot, incarnationAtPath(slot));
   }
 
   RegionHeader header{};

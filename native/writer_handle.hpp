@@ -69,6 +69,7 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   std::string regionPath(unsigned slot) const;
   Region* find(const Napi::Value& place);
   std::optional<Fault> openRegion(unsigned slot);
+  std::uint64_t incarnationAtPath(unsigned slot) const;
   bool isActiveRegionSound(unsigned slot) const;
   void vacate(unsigned slot);
 

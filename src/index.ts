@@ -11,6 +11,8 @@ export {
   type ReaderOptions,
   type ReaderStats,
   type Snapshot,
+  type Verified,
+  verify,
   type Writer,
   type WriterOptions,
   type WriterStats,

@@ -1,6 +1,7 @@
 import { bytesCodec } from './codec/bytes.ts';
 import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
+import { createObjectsCodec } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
 import { Adopter, type AdopterStats, NEVER } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
@@ -8,9 +9,11 @@ import { native } from './synchronizer/native.ts';
 import type { Draft, Publisher, PublisherStats } from './synchronizer/publisher.ts';
 import { takeOver } from './synchronizer/takeover.ts';
 
-const BUILT_IN: ReadonlyMap<string, Codec> = new Map<string, Codec>([
-  [bytesCodec.id, bytesCodec as Codec],
-  [msgpackCodec.id, msgpackCodec],
+/** The codecs that every reader knows. One that keeps caches is made anew for each writer and reader. */
+const BUILT_IN: ReadonlyMap<string, () => Codec> = new Map([
+  ['objects', createObjectsCodec],
+  ['msgpack', () => msgpackCodec],
+  ['bytes', () => bytesCodec as Codec],
 ]);
 
 /** Options of {@link openWriter}. */
@@ -29,8 +32,11 @@ export interface WriterOptions<T = unknown> {
   readonly reuse?: boolean;
   /** Whether the payload is hashed at every publish. Default `true`. */
   readonly checksum?: boolean;
-  /** How values become bytes. Default `'msgpack'`. */
-  readonly codec?: 'msgpack' | 'bytes' | Codec<T>;
+  /**
+   * How values become bytes: `'objects'` (default) for lazy zero-copy views, `'msgpack'` for interchange with other
+   * languages, `'bytes'` for a Uint8Array as it is, or one of your own.
+   */
+  readonly codec?: 'objects' | 'msgpack' | 'bytes' | Codec<T>;
 }
 
 /** Options of {@link openReader}. */
@@ -39,6 +45,20 @@ export interface ReaderOptions {
   readonly codecs?: readonly Codec[];
   /** Whether lazy views are frozen. Default `true`. */
   readonly freeze?: boolean;
+  /**
+   * Whether every version's checksum and structure are checked before it is adopted: for stores that one does not trust
+   * to be whole. Costs a pass over all bytes. Default `false`.
+   */
+  readonly verify?: boolean;
+}
+
+/** What {@link verify} found to be whole. */
+export interface Verified {
+  /** The publish number. */
+  readonly version: number;
+  readonly byteLength: number;
+  /** The id of the codec it was written with. */
+  readonly codec: string;
 }
 
 /** What {@link Writer.stats} tells. */
@@ -246,6 +266,11 @@ export class Snapshot<T> {
     return this.#adoption.byteLength;
   }
 
+  /** The id of the codec it was written with. */
+  get codec(): string {
+    return this.#adoption.codecId;
+  }
+
   /**
    * Ends this handle; others on the same version, and what `current()` gave out, go on. When the last has ended the
    * version is unpinned at once, unless a raw window (typed array, Buffer, DataView) was handed out: then it stays
@@ -278,7 +303,9 @@ export class Reader<T> {
 
   /** @internal Use {@link openReader}. */
   constructor(location: string, options: ReaderOptions) {
-    this.#adopter = new Adopter<T>(location, decoderFor<T>(options));
+    const { verify = false } = options;
+    checkBoolean('verify', verify);
+    this.#adopter = new Adopter<T>(location, verify, decoderFor<T>(options));
     this.#words = this.#adopter.words;
   }
 
@@ -353,12 +380,12 @@ export class Reader<T> {
  * `PERMISSION`, `NO_SPACE`, `STATE_INVALID`, `FORMAT_UNSUPPORTED`, `FILE_SYSTEM_UNSUPPORTED`, `SYSTEM`
  */
 export function openWriter<T = unknown>(location: string, options: WriterOptions<T> = {}): Writer<T> {
-  const { mode, slots = 8, reuse = true, checksum = true, codec = 'msgpack' } = options;
+  const { mode, slots = 8, reuse = true, checksum = true, codec = 'objects' } = options;
   if (mode !== undefined) checkRange('mode', mode, 0, 0o777);
   checkRange('slots', slots, 2, native.layout.slotLimit);
   checkBoolean('reuse', reuse);
   checkBoolean('checksum', checksum);
-  const chosen = typeof codec === 'string' ? BUILT_IN.get(codec) : checkedCodec(codec as Codec);
+  const chosen = typeof codec === 'string' ? BUILT_IN.get(codec)?.() : checkedCodec(codec as Codec);
   if (chosen === undefined) {
     throw new StoreError(
       'OPTION_INVALID',
@@ -382,14 +409,36 @@ export function openReader<T = unknown>(location: string, options: ReaderOptions
   return new Reader<T>(location, options);
 }
 
+/**
+ * Checks the newest version of a store: its header, its checksum (if it was published with one), its structure.
+ *
+ * @throws {StoreError} `BYTES_INVALID` where it is damaged, `NOT_PUBLISHED`, and what {@link Reader.current} throws
+ */
+export function verify(location: string, options: Pick<ReaderOptions, 'codecs'> = {}): Verified {
+  using reader = openReader(location, { ...options, verify: true });
+  using snapshot = reader.snapshot();
+  const { version, byteLength, codec } = snapshot;
+  return { version, byteLength, codec };
+}
+
 /** Decodes what is adopted with the codec that its header names. */
-function decoderFor<T>({ codecs = [], freeze = true }: ReaderOptions): (adoption: Adoption<T>) => T {
+function decoderFor<T>({
+  codecs = [],
+  freeze = true,
+  verify = false,
+}: ReaderOptions): (adoption: Adoption<T>) => T {
   checkBoolean('freeze', freeze);
   const own = new Map(codecs.map((codec) => [checkedCodec(codec).id, codec]));
   const options = { freeze };
+  const made = new Map<string, Codec>();
+  const builtIn = (id: string): Codec | undefined => {
+    const codec = made.get(id) ?? BUILT_IN.get(id)?.();
+    if (codec !== undefined) made.set(id, codec);
+    return codec;
+  };
   return (adoption) => {
     const ownCodec = own.get(adoption.codecId);
-    const codec = ownCodec ?? BUILT_IN.get(adoption.codecId);
+    const codec = ownCodec ?? builtIn(adoption.codecId);
     if (codec === undefined) {
       throw new StoreError(
         'CODEC_UNKNOWN',
@@ -398,7 +447,9 @@ function decoderFor<T>({ codecs = [], freeze = true }: ReaderOptions): (adoption
         { field: 'codecs' },
       );
     }
-    const value = codec.decode(ownCodec === undefined ? adoption : new OwnSource(adoption), options) as T;
+    const source = ownCodec === undefined ? adoption : new OwnSource(adoption);
+    if (verify) codec.validate?.(source);
+    const value = codec.decode(source, options) as T;
     if (!codec.keepsBytes) adoption.finishBytes();
     return value;
   };

@@ -29,6 +29,14 @@ export interface Codec<In = unknown, Out = unknown> {
    * @throws {StoreError} `BYTES_INVALID` where the bytes are not what `encode` writes.
    */
   decode(source: DecodeSource, options: DecodeOptions): Out;
+
+  /**
+   * Checks the structure of all bytes, for stores that one does not trust; called before `decode` when the reader was
+   * opened with `verify: true`. Without it, decoding is the check.
+   *
+   * @throws {StoreError} `BYTES_INVALID`
+   */
+  validate?(source: DecodeSource): void;
 }
 
 /** Options of `openReader` that concern the codec. */

@@ -42,6 +42,7 @@ export class Adopter<V> {
 
   readonly #results = new Float64Array(Result.count);
   readonly #native: ReaderHandle;
+  readonly #verify: boolean;
   readonly #decode: (adoption: Adoption<V>) => V;
   #newest: Adoption<V> | undefined;
   #isAttached = false;
@@ -58,12 +59,14 @@ export class Adopter<V> {
   /**
    * Touches nothing: the store may appear later.
    *
+   * @param verify Whether checksums are compared before a version is decoded.
    * @param decode Called once for every version adopted; what it throws leaves the version before in place.
    * @throws {StoreError} `LOCATION_INVALID`
    */
-  constructor(given: string, decode: (adoption: Adoption<V>) => V) {
+  constructor(given: string, verify: boolean, decode: (adoption: Adoption<V>) => V) {
     this.location = resolveLocation(given);
     this.#native = new native.ReaderHandle(this.location.prefix, this.#results);
+    this.#verify = verify;
     this.#decode = decode;
   }
 
@@ -236,14 +239,29 @@ export class Adopter<V> {
       byteLength <= COPY_BYTE_LENGTH ||
       results[Result.handedOutCount]! >= HANDED_OUT_LIMIT ||
       results[Result.isMapped] === 0;
-    if (!mustCopy) return new Adoption<V>(this.#native, facts, undefined, this.#native.hold());
+    if (!mustCopy) {
+      this.#verifyChecksum(undefined);
+      return new Adoption<V>(this.#native, facts, undefined, this.#native.hold());
+    }
     const copied = new ArrayBuffer(byteLength);
     if (!this.#native.copyOut(copied)) {
       throw new StoreError('REGION_INVALID', `the newest version of ${this.location.given} cannot be read`, {
         path: `${this.location.prefix}_data`,
       });
     }
+    this.#verifyChecksum(copied);
     this.#copies += 1;
     return new Adoption<V>(this.#native, facts, copied, 0);
+  }
+
+  #verifyChecksum(copied: ArrayBuffer | undefined): void {
+    if (!this.#verify || this.#native.isSound(copied)) return;
+    this.#native.letGo();
+    throw new StoreError(
+      'BYTES_INVALID',
+      `the newest version of ${this.location.given} does not have the checksum it was published with: somebody changed ` +
+        'its bytes; the next publish repairs it',
+      { path: `${this.location.prefix}_data`, field: 'checksum' },
+    );
   }
 }

@@ -34,6 +34,7 @@ export interface ReaderHandle {
   isInPlace(): boolean;
   adopt(): number;
   codecId(): string;
+  isSound(copied?: ArrayBuffer): boolean;
   copyOut(target: ArrayBuffer): boolean;
   letGo(): void;
   hold(): number;

@@ -78,20 +78,18 @@ export class Publisher {
   /** Begins a publish. A draft ends with `commit` or `abort`; several may be open at a time. */
   draft(): Draft {
     this.ensureOpen();
-    const nowMs = Date.now();
-    // A clock that went backwards counts as time passed.
-    if (Math.abs(nowMs - this.#checkedAtMs) >= LOST_CHECK_MS) this.#ensureNotLost(nowMs);
+    this.#checkFiles();
     return new Draft(this, this.#native, this.#slots);
   }
 
   /** @internal The newest version from now on is the draft at `place`. */
   commit(place: number, byteLength: number): number {
     const isRewrite = place < native.layout.slotLimit;
-    if (!isRewrite) this.#ensureNotLost(Date.now());
+    this.#checkFiles();
     const slot = isRewrite ? place : this.#slots.replaceable(byteLength);
-    const capacity = this.#native.capacity(place);
     this.#version = calling(() => this.#native.commit(place, slot, byteLength));
-    this.#slots.activate(slot, capacity, this.#version);
+    if (isRewrite) this.#slots.activate(slot, this.#version);
+    else this.#slots.replace(slot, this.#version);
     this.#lastByteLength = byteLength;
     this.#publishes += 1;
     this.#publishedByteLength += byteLength;
@@ -101,7 +99,7 @@ export class Publisher {
 
   /** @internal A region without a name, with room for so many bytes. Returns its place. */
   allocate(byteLength: number): number {
-    this.#ensureNotLost(Date.now());
+    this.#ensureNotLost();
     this.#slots.giveBackMisfits(byteLength);
     const room = roomFor(byteLength);
     return this.#withSpace(room, () => this.#native.createRegion(room));
@@ -143,18 +141,25 @@ export class Publisher {
     }
   }
 
-  #ensureNotLost(nowMs: number): void {
+  /** Once a second: are the files still there? */
+  #checkFiles(): void {
+    const nowMs = Date.now();
+    // A clock that went backwards counts as time passed.
+    if (Math.abs(nowMs - this.#checkedAtMs) < LOST_CHECK_MS) return;
     this.#checkedAtMs = nowMs;
-    if (this.#native.isLost()) {
-      // Our state region has no name any more: tell those who still have it mapped.
-      this.#native.bury();
-      throw new StoreError(
-        'STORE_LOST',
-        `the files of ${this.location.prefix} were deleted or replaced under this writer: close it and open another one`,
-        { path: this.location.prefix },
-      );
-    }
+    this.#ensureNotLost();
     this.#slots.forget(this.#native.lostRegions(this.#slots.active));
+  }
+
+  #ensureNotLost(): void {
+    if (!this.#native.isLost()) return;
+    // Our state region has no name any more: tell those who still have it mapped.
+    this.#native.bury();
+    throw new StoreError(
+      'STORE_LOST',
+      `the files of ${this.location.prefix} were deleted or replaced under this writer: close it and open another one`,
+      { path: this.location.prefix },
+    );
   }
 
   #withSpace<R>(askedByteLength: number, allocate: () => R): R {
@@ -214,7 +219,7 @@ export class Draft {
   reserve(byteLength: number, keptByteLength = 0): ArrayBuffer {
     if (this.#buffer === undefined || byteLength > this.#buffer.byteLength) {
       this.#place = this.#roomFor(byteLength, keptByteLength);
-      this.#buffer = this.#native.buffer(this.#place);
+      this.#buffer = this.#bufferAt(this.#place);
     }
     return this.#buffer;
   }
@@ -277,9 +282,13 @@ export class Draft {
     }
     // The claimed region is too small after all: go on in one that has no name, and can grow.
     const place = this.#publisher.allocate(byteLength);
-    const kept = new Uint8Array(this.#native.buffer(this.#place), 0, keptByteLength);
-    new Uint8Array(this.#native.buffer(place)).set(kept);
+    const kept = new Uint8Array(this.#bufferAt(this.#place), 0, keptByteLength);
+    new Uint8Array(this.#bufferAt(place)).set(kept);
     this.#slots.unclaim(this.#place);
     return place;
+  }
+
+  #bufferAt(place: number): ArrayBuffer {
+    return place < native.layout.slotLimit ? this.#slots.buffer(place) : this.#native.buffer(place);
   }
 }

@@ -28,9 +28,12 @@ export class Slots {
   readonly #capacities: number[] = [];
   /** The publish by which each slot was left; 0 for a slot that was never active. */
   readonly #leftAt: number[] = [];
-  /** Slots whose region is being written, by a publish or a loan. */
-  readonly #claimed = new Set<number>();
+  /** The room of each slot's region, kept so that codecs can keep windows over it. */
+  readonly #buffers: (ArrayBuffer | undefined)[] = [];
+  /** Slots whose region is being written, by a publish or a loan: a bit a slot. */
+  #claimed = 0;
   #active: number;
+  #leftLast = -1;
 
   constructor(native: WriterHandle, count: number, slotLimit: number, reuse: boolean, active: number) {
     this.#native = native;
@@ -60,16 +63,29 @@ export class Slots {
   claim(byteLength: number): number {
     if (!this.#reuse) return -1;
     // The one left last has the warmest pages, and the others become idle.
-    const slot = this.#latest((candidate) => {
-      const capacity = this.#capacities[candidate]!;
-      return mayHold(capacity, byteLength) && this.#native.claim(candidate);
-    });
-    if (slot >= 0) this.#claimed.add(slot);
-    return slot;
+    if (this.#leftLast >= 0 && this.#tryClaim(this.#leftLast, byteLength)) return this.#leftLast;
+    return this.#latest((slot) => this.#tryClaim(slot, byteLength));
   }
 
   unclaim(slot: number): void {
-    this.#claimed.delete(slot);
+    this.#claimed &= ~(1 << slot);
+  }
+
+  /** The room of a claimed slot. */
+  buffer(slot: number): ArrayBuffer {
+    const buffer = this.#buffers[slot];
+    // A loan detaches it.
+    if (buffer !== undefined && buffer.byteLength > 0) return buffer;
+    const renewed = this.#native.buffer(slot);
+    this.#buffers[slot] = renewed;
+    return renewed;
+  }
+
+  #tryClaim(slot: number, byteLength: number): boolean {
+    if (!this.#isAvailable(slot) || !mayHold(this.#capacities[slot]!, byteLength)) return false;
+    if (!this.#native.claim(slot)) return false;
+    this.#claimed |= 1 << slot;
+    return true;
   }
 
   /**
@@ -95,13 +111,19 @@ export class Slots {
     return replaced >= 0 ? replaced : this.#earliest(() => true);
   }
 
-  /** A slot has become the active one, with a region of so many bytes. */
-  activate(slot: number, capacity: number, publishNumber: number): void {
+  /** A claimed slot has become the active one. */
+  activate(slot: number, publishNumber: number): void {
     if (this.#active >= 0) this.#leftAt[this.#active] = publishNumber;
+    this.#leftLast = this.#active;
     this.#active = slot;
-    this.#capacities[slot] = capacity;
-    this.#claimed.delete(slot);
+    this.unclaim(slot);
     if (publishNumber % IDLE_PUBLISHES === 0 && this.spareCount > 0) this.#giveBackIdle(publishNumber);
+  }
+
+  /** A slot has become the active one, with a new region. */
+  replace(slot: number, publishNumber: number): void {
+    this.#setCapacity(slot, this.#native.capacity(slot));
+    this.activate(slot, publishNumber);
   }
 
   /** Gives back free regions that do not fit, before a larger one is allocated: memory stays (2 + held) payloads. */
@@ -116,7 +138,7 @@ export class Slots {
 
   /** Slots that have lost their region by somebody else's doing. */
   forget(slots: readonly number[]): void {
-    for (const slot of slots) this.#capacities[slot] = -1;
+    for (const slot of slots) this.#setCapacity(slot, -1);
   }
 
   #giveBackIdle(publishNumber: number): void {
@@ -133,12 +155,17 @@ export class Slots {
     for (const [slot, capacity] of this.#capacities.entries()) {
       if (capacity < 0 || !this.#isAvailable(slot) || !passes(slot)) continue;
       this.#native.drop(slot);
-      this.#capacities[slot] = -1;
+      this.#setCapacity(slot, -1);
     }
   }
 
+  #setCapacity(slot: number, capacity: number): void {
+    this.#capacities[slot] = capacity;
+    this.#buffers[slot] = undefined;
+  }
+
   #isAvailable(slot: number): boolean {
-    return slot !== this.#active && !this.#claimed.has(slot);
+    return slot !== this.#active && (this.#claimed & (1 << slot)) === 0;
   }
 
   #latest(passes: (slot: number) => boolean): number {
