@@ -8,7 +8,7 @@ export const questions = (get: () => CompatData) => ({
   nestedFieldNs: (): number =>
     nanosecondsPerCall(() => get().api['fetch']?.__compat?.support.chrome, 100_000),
 
-  /** Features all over the data, each asked for once. */
+  /** Features all over the data, each asked for once. In nanoseconds each. */
   lookUpNs(paths: readonly Path[]): number {
     const ms = durationMs(() => {
       for (const path of paths) sink.last = chromeHas(get(), path);
