@@ -39,7 +39,7 @@ const DEADLINE_MS = 180_000;
 const claims: { readonly text: string; readonly isTrue: boolean }[] = [];
 const claim = (text: string, isTrue: boolean): number => claims.push({ text, isTrue });
 
-const directory = mkdtempSync(join(inMemory(), 'vitrine-showcase-'));
+const directory = mkdtempSync(join(parentDirectory(), 'vitrine-showcase-'));
 const location = join(directory, 'compat-data');
 let isInterrupted = false;
 
@@ -349,9 +349,10 @@ function sizeOfFiles(): number {
   return readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).blocks * 512, 0);
 }
 
-/** A directory in memory; without one, an ordinary one. */
-function inMemory(): string {
-  return statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory() ? '/dev/shm' : tmpdir();
+/** The directory that holds ours: in memory, where there is one. */
+function parentDirectory(): string {
+  const inMemory = statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory() ? '/dev/shm' : tmpdir();
+  return process.env['VITRINE_DIRECTORY'] ?? inMemory;
 }
 
 async function withDeadline(work: Promise<void>): Promise<void> {

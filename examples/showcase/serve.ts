@@ -27,6 +27,7 @@ export function serve(commands: Commands, atEnd: () => void): void {
     } catch (error) {
       reply = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
-    if (process.connected) process.send!(reply);
+    // Where nobody listens any more 'disconnect' comes next.
+    process.send!(reply, () => {});
   });
 }
