@@ -26,7 +26,7 @@
             "native/writer_handle.cc"
           ],
           "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
-          "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+          "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
           "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-rtti"],
           "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fno-exceptions", "-O3"],
           "cflags+": ["-fvisibility=hidden"]

@@ -1,5 +1,6 @@
 #include "reader_handle.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -16,7 +17,7 @@ constexpr unsigned kTryLimit = 100'000;
 constexpr std::int64_t kPinWeightByteLength = 1 << 20;
 
 // The fields of the results array; src/synchronizer/native.ts names them alike.
-enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kHandedOutCount, kIsMapped };
+enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kKeptCount, kIsMapped };
 
 bool isMissing(int errorNumber) { return errorNumber == ENOENT || errorNumber == ENOTDIR; }
 
@@ -137,7 +138,7 @@ void ReaderHandle::Regions::map(unsigned slot) {
   region->incarnation = header.incarnation;
   region->payloadCapacity = facts.byteLength - kHeaderByteLength;
   // Out of mappings or address space: the file serves.
-  if (!mapFile(region->file.get(), facts.byteLength, Access::privateRead, path, region->mapping)) region->file.reset();
+  (void)mapFile(region->file.get(), facts.byteLength, Access::sharedRead, path, region->mapping);
   reader.regions_[slot] = std::move(region);
 }
 
@@ -187,7 +188,8 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
       results_[kPublishNumber] = static_cast<double>(header.publishNumber);
       results_[kPublishedAtMs] = static_cast<double>(header.publishedAtUs) / 1000;
       results_[kPayloadByteLength] = static_cast<double>(header.payloadByteLength);
-      results_[kHandedOutCount] = *handedOutCount_;
+      // Versions that keep a mapping: held, or let go and still in the hands of users.
+      results_[kKeptCount] = static_cast<double>(std::max<std::size_t>(held_.size(), *handedOutCount_));
       results_[kIsMapped] = region->mapping ? 1 : 0;
     }
   }
@@ -237,8 +239,11 @@ Napi::Value ReaderHandle::letGo(const Napi::CallbackInfo& info) {
 Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
-  held_[++lastHeldId_] =
-      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength, {}};
+  // Around after 32 bits, which is hours of adopting flat out; 0 means a copy to src/synchronizer/adoption.ts.
+  do ++lastHeldId_;
+  while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
+  held_[lastHeldId_] =
+      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.payloadByteLength, {}};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);
 }
@@ -259,10 +264,10 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
 }
 
 void ReaderHandle::HandedOut::end() {
-  if (!region) return;
+  if (!mapping) return;
   --*count;
   pin.reset();
-  region.reset();
+  mapping.reset();
 }
 
 // handOut(id): ArrayBuffer of exactly the payload, which keeps its version pinned until it is collected; undefined
@@ -270,17 +275,19 @@ void ReaderHandle::HandedOut::end() {
 Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Held* const held = find(info);
-  if (held == nullptr || held->region->mapping->makeWritable()) return env.Undefined();
-  // The user may write now, and what he writes must never be taken for bytes of another version: this region is
-  // ours no longer.
-  if (regions_[held->slot] == held->region) regions_[held->slot].reset();
-
+  if (held == nullptr) return env.Undefined();
+  // A mapping of its own: the user may write now, and what he writes must never be taken for bytes of another version,
+  // nor reach a lazy view of this one. Made under the pin: where the kernel copies at once, it copies this version.
+  std::shared_ptr<Mapping> mapping;
+  const auto byteLength = static_cast<std::size_t>(held->payloadByteLength);
+  if (mapFile(held->region->file.get(), kHeaderByteLength + byteLength, Access::privateWrite, "", mapping)) {
+    return env.Undefined();
+  }
+  std::byte* const bytes = mapping->bytes() + kHeaderByteLength;
   ++*handedOutCount_;
-  auto owner = std::make_shared<HandedOut>(held->pin, held->region, handedOutCount_);
+  auto owner = std::make_shared<HandedOut>(held->pin, std::move(mapping), handedOutCount_);
   held->handedOut = owner;
-  const Napi::Value buffer =
-      makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
-                      static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
+  const Napi::Value buffer = makeOuterBuffer(env, bytes, byteLength, std::move(owner));
   return buffer.IsEmpty() ? env.Undefined() : buffer;
 }
 

@@ -25,7 +25,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
 
  private:
   // A region of one incarnation, mapped for reading; without a mapping where the kernel would not give another one,
-  // then its bytes are read from the file.
+  // then its bytes are read from the file. That stays open: a window that is handed out is another mapping of it.
   struct Region {
     std::uint64_t incarnation = 0;
     std::uint64_t payloadCapacity = 0;
@@ -37,7 +37,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   // What a buffer keeps that users may have: until it is collected, or detached because they promised to be done.
   struct HandedOut {
     std::shared_ptr<Pin> pin;
-    std::shared_ptr<Region> region;
+    std::shared_ptr<Mapping> mapping;
     std::shared_ptr<std::uint32_t> count;
 
     ~HandedOut() { end(); }
@@ -47,7 +47,6 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   struct Held {
     std::shared_ptr<Pin> pin;
     std::shared_ptr<Region> region;
-    unsigned slot = 0;
     std::uint64_t payloadByteLength = 0;
     std::weak_ptr<HandedOut> handedOut;
   };

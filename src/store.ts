@@ -174,6 +174,8 @@ export class Writer<T> {
       byteLength = this.#codec.encode(value, draft);
     } catch (error) {
       draft.abort();
+      // A getter or toJSON of the value may have closed this writer.
+      this.#publisher.ensureOpen();
       throw error;
     }
     return draft.commit(byteLength);
@@ -211,7 +213,7 @@ export class Writer<T> {
    * Ends the store: its files are removed. Readers keep the last version they have adopted and look for a new store at
    * the location.
    *
-   * @throws {StoreError} `CLOSED`
+   * @throws {StoreError} `CLOSED`, `STORE_LOST`: the files at the location are another writer's
    */
   destroy(): void {
     this.#publisher.destroy();

@@ -10,10 +10,10 @@ import { Adopt, calling, flawError, native, type ReaderHandle, Result } from './
 const COPY_BYTE_LENGTH = 16 * 1024;
 
 /**
- * With so many raw windows not yet collected, versions are copied: finalizers run on turns of the event loop only, and
+ * With so many versions kept, by snapshots, views or raw windows, further ones are copied: finalizers run on turns of the event loop only, and
  * a loop that never yields would gather mappings until the kernel refuses more (65,530 by default).
  */
-const HANDED_OUT_LIMIT = 64;
+const KEPT_LIMIT = 64;
 
 /** Equal to no 32-bit load: the fast path misses. */
 export const NEVER: number = Number.NaN;
@@ -237,7 +237,7 @@ export class Adopter<V> {
     };
     const mustCopy =
       byteLength <= COPY_BYTE_LENGTH ||
-      results[Result.handedOutCount]! >= HANDED_OUT_LIMIT ||
+      results[Result.keptCount]! >= KEPT_LIMIT ||
       results[Result.isMapped] === 0;
     if (!mustCopy) {
       this.#verifyChecksum(undefined);

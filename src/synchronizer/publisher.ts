@@ -39,6 +39,7 @@ export class Publisher {
   #lastByteLength = 0;
   #checkedAtMs = Date.now();
   #isClosed = false;
+  #isLost = false;
   #publishes = 0;
   #publishedByteLength = 0;
   #rewrites = 0;
@@ -121,6 +122,8 @@ export class Publisher {
   /** Ends the store: readers keep what they have and look for a new one, the files go. */
   destroy(): void {
     this.ensureOpen();
+    // What is at the path after a loss belongs to another writer.
+    this.#ensureNotLost();
     this.#isClosed = true;
     this.#native.bury();
     try {
@@ -145,16 +148,16 @@ export class Publisher {
   #checkFiles(): void {
     const nowMs = Date.now();
     // A clock that went backwards counts as time passed.
-    if (Math.abs(nowMs - this.#checkedAtMs) < LOST_CHECK_MS) return;
+    if (!this.#isLost && Math.abs(nowMs - this.#checkedAtMs) < LOST_CHECK_MS) return;
     this.#checkedAtMs = nowMs;
     this.#ensureNotLost();
-    this.#slots.forget(this.#native.lostRegions(this.#slots.active));
+    this.#slots.giveBackLost();
   }
 
   #ensureNotLost(): void {
-    if (!this.#native.isLost()) return;
-    // Our state region has no name any more: tell those who still have it mapped.
-    this.#native.bury();
+    // For ever: a file that came to the path since belongs to another writer.
+    this.#isLost ||= this.#native.isLost();
+    if (!this.#isLost) return;
     throw new StoreError(
       'STORE_LOST',
       `the files of ${this.location.prefix} were deleted or replaced under this writer: close it and open another one`,
@@ -238,6 +241,7 @@ export class Draft {
       if (this.#isLent) this.#endLoan();
       // A codec that wrote nothing asked for nothing.
       if (this.#place === NOWHERE) this.reserve(byteLength);
+      this.#checkByteLength(byteLength, this.#native.capacity(this.#place));
       return this.#publisher.commit(this.#place, byteLength);
     } catch (error) {
       this.abort();
@@ -259,8 +263,21 @@ export class Draft {
     calling(() => this.#native.endLoan(this.#place));
   }
 
+  /** Native code takes lengths as they come, and codecs are written by others. */
+  #checkByteLength(byteLength: number, most: number): void {
+    if (Number.isSafeInteger(byteLength) && byteLength >= 0 && byteLength <= most) return;
+    throw new StoreError(
+      'OPTION_INVALID',
+      `the codec says that its value takes ${String(byteLength)} bytes, of ${most} that it has reserved: it is at fault`,
+      { path: this.#publisher.location.prefix, field: 'codec' },
+    );
+  }
+
   #roomFor(byteLength: number, keptByteLength: number): number {
+    // What a value runs while it is being encoded, a getter say, may close the writer.
+    this.#publisher.ensureOpen();
     const { payloadByteLimit, slotLimit } = native.layout;
+    this.#checkByteLength(byteLength, Number.POSITIVE_INFINITY);
     if (byteLength > payloadByteLimit) {
       throw new StoreError(
         'VALUE_TOO_LARGE',
@@ -282,7 +299,7 @@ export class Draft {
     }
     // The claimed region is too small after all: go on in one that has no name, and can grow.
     const place = this.#publisher.allocate(byteLength);
-    const kept = new Uint8Array(this.#bufferAt(this.#place), 0, keptByteLength);
+    const kept = new Uint8Array(this.#bufferAt(this.#place)).subarray(0, keptByteLength);
     new Uint8Array(this.#bufferAt(place)).set(kept);
     this.#slots.unclaim(this.#place);
     return place;

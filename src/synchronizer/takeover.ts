@@ -104,6 +104,13 @@ function openOrCreateState(location: Location, handle: WriterHandle, options: Pu
       ? new StoreError('STORE_LOST', `${path} was deleted while it was being created: try again`, { path })
       : flawError(path, state.outcome, state.formatVersion);
   }
+  if (state.owner !== process.geteuid?.()) {
+    throw new StoreError(
+      'PERMISSION',
+      `${path} belongs to user ${state.owner}, who could read what you publish: remove it, or choose another location`,
+      { path },
+    );
+  }
   if (state.reuse !== options.reuse) {
     throw new StoreError(
       'OPTION_CONFLICT',
