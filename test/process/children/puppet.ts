@@ -1,5 +1,5 @@
 // Does what the test asks for, one step at a time: opens writers and readers, publishes, holds, lets go, dies.
-import { readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import {
   openReader,
   openWriter,
@@ -98,7 +98,7 @@ serve({
         if ((error as { code?: string }).code !== 'NOT_PUBLISHED') watched.faults.push(String(error));
       }
     };
-    setInterval(look, 0);
+    setInterval(look, 0).unref();
     watched.look = look;
   },
   /** What it has seen, with a last look. */
@@ -108,8 +108,22 @@ serve({
     return { version, versions, faults };
   },
 
-  descriptors: () => readdirSync('/proc/self/fd').length,
+  /** Starts a process that does nothing and outlives this one; returns its pid. */
+  startHeir(): number {
+    const heir = spawn('sleep', ['3600'], { detached: true, stdio: 'ignore' });
+    heir.unref();
+    return heir.pid!;
+  },
   exit: ({ code = 0 }: { code?: number }) => process.exit(code),
+  rejectUnhandled(): void {
+    Promise.reject(new Error('on purpose'));
+  },
+  /** Has nothing more to do. */
+  finish: () => process.disconnect(),
+  terminate(): void {
+    process.once('SIGTERM', () => process.exit());
+    process.kill(process.pid, 'SIGTERM');
+  },
   throwUncaught(): void {
     setImmediate(() => {
       throw new Error('on purpose');
