@@ -9,7 +9,7 @@ import {
   type Writer,
   type WriterOptions,
 } from '../../../src/index.ts';
-import { collect, given, serve } from '../../support/child.ts';
+import { collect, given, serve, turn } from '../../support/child.ts';
 import { isPayload, payload, stampOf } from '../../support/payload.ts';
 
 const { prefix } = given<{ prefix: string }>();
@@ -37,6 +37,14 @@ serve({
         throw new Error(`not the number ${number}`);
     }
     return writer!.version;
+  },
+
+  /** Goes on publishing, over its turns, until that fails. */
+  async publishUntilError(): Promise<never> {
+    for (;;) {
+      writer!.publish(payload(writer!.version + 1, 64 * 1024));
+      await turn();
+    }
   },
 
   openReader(options: ReaderOptions): void {
