@@ -16,7 +16,7 @@ constexpr unsigned kTryLimit = 100'000;
 constexpr std::int64_t kPinWeightByteLength = 1 << 20;
 
 // The fields of the results array; src/synchronizer/native.ts names them alike.
-enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kHandedOutCount, kIsMapped };
+enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kPinCount, kIsMapped };
 
 bool isMissing(int errorNumber) { return errorNumber == ENOENT || errorNumber == ENOTDIR; }
 
@@ -190,7 +190,7 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
       results_[kPublishNumber] = static_cast<double>(header.publishNumber);
       results_[kPublishedAtMs] = static_cast<double>(header.publishedAtUs) / 1000;
       results_[kPayloadByteLength] = static_cast<double>(header.payloadByteLength);
-      results_[kHandedOutCount] = *handedOutCount_;
+      results_[kPinCount] = *pinCount_;
       results_[kIsMapped] = region->mapping ? 1 : 0;
     }
   }
@@ -230,7 +230,13 @@ Napi::Value ReaderHandle::letGo(const Napi::CallbackInfo& info) {
 // hold(): number. Keeps the adopted version pinned under this id.
 Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
+  // Counted until the last owner has let go, which may be a window that is not collected yet.
+  std::shared_ptr<Pin> pin(new Pin(state_, header_.slot, candidate_->incarnation),
+                           [count = pinCount_](Pin* counted) {
+                             delete counted;
+                             --*count;
+                           });
+  ++*pinCount_;
   // Around after 32 bits, which is hours of adopting flat out; 0 means a copy to src/synchronizer/adoption.ts.
   do ++lastHeldId_;
   while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
@@ -266,8 +272,6 @@ Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   struct HandedOut {
     std::shared_ptr<Pin> pin;
     std::shared_ptr<Mapping> mapping;
-    std::shared_ptr<std::uint32_t> count;
-    ~HandedOut() { --*count; }
   };
   std::shared_ptr<Mapping> mapping;
   const auto byteLength = static_cast<std::size_t>(held->payloadByteLength);
@@ -275,8 +279,7 @@ Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   std::byte* const bytes = mapping->bytes() + kHeaderByteLength;
-  ++*handedOutCount_;
-  auto owner = std::make_shared<HandedOut>(held->pin, std::move(mapping), handedOutCount_);
+  auto owner = std::make_shared<HandedOut>(HandedOut{held->pin, std::move(mapping)});
   const Napi::Value buffer = makeOuterBuffer(env, bytes, byteLength, std::move(owner));
   return buffer.IsEmpty() ? env.Undefined() : buffer;
 }

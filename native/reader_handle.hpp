@@ -79,7 +79,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   RegionHeader header_{};
   std::unordered_map<std::uint32_t, Held> held_;
   std::uint32_t lastHeldId_ = 0;
-  std::shared_ptr<std::uint32_t> handedOutCount_ = std::make_shared<std::uint32_t>(0);
+  std::shared_ptr<std::uint32_t> pinCount_ = std::make_shared<std::uint32_t>(0);
 };
 
 }  // namespace vitrine

@@ -10,10 +10,10 @@ import { Adopt, calling, flawError, native, type ReaderHandle, Result } from './
 const COPY_BYTE_LENGTH = 16 * 1024;
 
 /**
- * With so many raw windows not yet collected, versions are copied: finalizers run on turns of the event loop only, and
- * a loop that never yields would gather mappings until the kernel refuses more (65,530 by default).
+ * With so many versions pinned, be it by windows not yet collected, later ones are copied: finalizers run on turns of the
+ * event loop only, and a loop that never yields would gather mappings until the kernel refuses more (65,530 by default).
  */
-const HANDED_OUT_LIMIT = 64;
+const PIN_LIMIT = 64;
 
 /**
  * Words that never hold what was `seen`, 0 at first: the fast path misses. (A `seen` of NaN would do as well, but make
@@ -218,6 +218,8 @@ export class Adopter<V> {
       adoption.supersede();
       throw error;
     }
+    if (this.#isClosed) adoption.supersede(); // by the codec
+    this.#ensureOpen();
     this.#newest = adoption;
     this.#remember(this.#sequenceWords, sequence);
     this.#adoptions += 1;
@@ -243,7 +245,7 @@ export class Adopter<V> {
     };
     const mustCopy =
       byteLength <= COPY_BYTE_LENGTH ||
-      results[Result.handedOutCount]! >= HANDED_OUT_LIMIT ||
+      results[Result.pinCount]! >= PIN_LIMIT ||
       results[Result.isMapped] === 0;
     if (!mustCopy) return new Adoption<V>(this.#native, facts, undefined, this.#native.hold());
     const copied = new ArrayBuffer(byteLength);

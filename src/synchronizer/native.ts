@@ -19,7 +19,7 @@ export const Result = {
   payloadByteLength: 2,
   sequence: 3,
   codecCount: 4,
-  handedOutCount: 5,
+  pinCount: 5,
   isMapped: 6,
   count: 7,
 } as const;
