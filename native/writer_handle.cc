@@ -218,9 +218,8 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
   for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
     if (regions_[slot] || static_cast<int>(slot) == activeSlot) continue;
     const std::optional<RegionHeader> atPath = peekHeader(regionPath(slot));
-    if (!atPath) continue;
-    const bool isOurs = atPath->magic == kRegionMagic && atPath->storeId == state_->storeId();
-    handshake.vacate(slot, isOurs ? atPath->incarnation : 0);
+    if (!atPath || atPath->magic != kRegionMagic || atPath->storeId != state_->storeId()) continue;
+    handshake.vacate(slot, atPath->incarnation);
     ::unlink(regionPath(slot).c_str());
   }
   state.bootId = currentBootId();
