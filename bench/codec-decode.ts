@@ -2,7 +2,7 @@
  * How long until a reader has what it wants of a new version: one nested field, or everything? Against JSON.parse
  * and msgpackr.
  *
- *     npx tsx bench/codec-decode.ts
+ *     node --expose-gc --import tsx bench/codec-decode.ts
  */
 import { Packr } from 'msgpackr';
 import { createObjectsCodec } from '../src/codec/objects/index.ts';

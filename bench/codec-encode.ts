@@ -1,7 +1,7 @@
 /**
  * How long does publishing take, and how large is it? Against JSON, msgpackr with records and v8.serialize.
  *
- *     npx tsx bench/codec-encode.ts
+ *     node --expose-gc --import tsx bench/codec-encode.ts
  */
 import { serialize } from 'node:v8';
 import { Packr } from 'msgpackr';

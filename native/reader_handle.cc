@@ -17,7 +17,16 @@ constexpr unsigned kTryLimit = 100'000;
 constexpr std::int64_t kPinWeightByteLength = 1 << 20;
 
 // The fields of the results array; src/synchronizer/native.ts names them alike.
-enum Result { kPublishNumber, kPublishedAtMs, kPayloadByteLength, kSequence, kCodecCount, kKeptCount, kIsMapped };
+enum Result {
+  kPublishNumber,
+  kPublishedAtMs,
+  kPayloadByteLength,
+  kSequence,
+  kCodecCount,
+  kKeptCount,
+  kIsMapped,
+  kSlot,
+};
 
 bool isMissing(int errorNumber) { return errorNumber == ENOENT || errorNumber == ENOTDIR; }
 
@@ -163,6 +172,7 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
   const Adoption adoption = state_->handshake().adopt(regions, kTryLimit);
   Adopt outcome = adoption.outcome;
   results_[kSequence] = static_cast<std::int32_t>(static_cast<std::uint32_t>(adoption.sequence));
+  results_[kSlot] = adoption.version.slot();
   if (outcome == Adopt::adopted) {
     const unsigned slot = adoption.version.slot();
     const auto& region = regions_[slot];

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "checksum.hpp"
@@ -70,6 +71,12 @@ std::optional<Fault> State::create(const std::string& path, const std::string& t
   }
   ::unlink(temporaryPath.c_str());
   return fault;
+}
+
+std::optional<Fault> State::changeMode(mode_t mode) {
+  if (::fchmod(file_.get(), mode) != 0) return lastFault("fchmod", path_);
+  facts_.mode = (facts_.mode & ~mode_t{07777}) | mode;
+  return std::nullopt;
 }
 
 std::uint64_t currentBootId() {

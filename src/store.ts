@@ -3,10 +3,11 @@ import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
 import { createObjectsCodec } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
-import { Adopter, type AdopterStats, NEVER } from './synchronizer/adopter.ts';
+import { Adopter, type AdopterStats, MISSING } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
+import type { Draft } from './synchronizer/draft.ts';
 import { native } from './synchronizer/native.ts';
-import type { Draft, Publisher, PublisherStats } from './synchronizer/publisher.ts';
+import type { Publisher, PublisherStats } from './synchronizer/publisher.ts';
 import { takeOver } from './synchronizer/takeover.ts';
 
 /** The codecs that every reader knows. One that keeps caches is made anew for each writer and reader. */
@@ -16,10 +17,12 @@ const BUILT_IN: ReadonlyMap<string, () => Codec> = new Map([
   ['bytes', () => bytesCodec as Codec],
 ]);
 
+const OWNER_MODE = 0o600;
+
 /** Options of {@link openWriter}. */
 export interface WriterOptions<T = unknown> {
   /**
-   * Mode of the store's files, whatever the umask. Default 0o600 for a new store, unchanged for an existing one. Readers
+   * Mode of the store's files, whatever the umask; always with 0o600. Default 0o600 for a new store, unchanged for an existing one. Readers
    * of other users need 0o666 or a group and 0o660 (they count themselves in), or with `reuse: false` 0o644.
    */
   readonly mode?: number;
@@ -105,7 +108,7 @@ export class Loan extends Uint8Array<ArrayBuffer> {
    * @throws {StoreError} `LOAN_INVALID` after `commit` or `abort`; `CLOSED`; `STORE_LOST`
    */
   commit(): number {
-    return this.#end().commit(this.byteLength);
+    return this.#end().commitLent();
   }
 
   /**
@@ -299,7 +302,7 @@ export class Reader<T> {
   readonly #adopter: Adopter<T>;
   // What `current()` compares and answers with: copies of the adopter's, one property away.
   #words: Int32Array;
-  #seen: number = NEVER;
+  #seen = 0;
   #value: T | undefined;
   #heldSnapshots = 0;
 
@@ -354,7 +357,8 @@ export class Reader<T> {
 
   /** Lets go of the store. Snapshots and values stay as they are. Twice is fine. */
   close(): void {
-    this.#seen = NEVER;
+    this.#words = MISSING;
+    this.#seen = 0;
     this.#value = undefined;
     this.#adopter.close();
   }
@@ -383,7 +387,16 @@ export class Reader<T> {
  */
 export function openWriter<T = unknown>(location: string, options: WriterOptions<T> = {}): Writer<T> {
   const { mode, slots = 8, reuse = true, checksum = true, codec = 'objects' } = options;
-  if (mode !== undefined) checkRange('mode', mode, 0, 0o777);
+  if (mode !== undefined) {
+    checkRange('mode', mode, 0, 0o777);
+    if ((mode & OWNER_MODE) !== OWNER_MODE) {
+      throw new StoreError(
+        'OPTION_INVALID',
+        `mode must let the owner read and write (0o600), else nobody could take the store over; it is 0o${mode.toString(8)}`,
+        { field: 'mode' },
+      );
+    }
+  }
   checkRange('slots', slots, 2, native.layout.slotLimit);
   checkBoolean('reuse', reuse);
   checkBoolean('checksum', checksum);
@@ -391,7 +404,7 @@ export function openWriter<T = unknown>(location: string, options: WriterOptions
   if (chosen === undefined) {
     throw new StoreError(
       'OPTION_INVALID',
-      `there is no codec ${JSON.stringify(codec)}: one of ${[...BUILT_IN.keys()].join(', ')}`,
+      `there is no codec ${JSON.stringify(codec)}: use one of ${[...BUILT_IN.keys()].join(', ')}, or give your own`,
       {
         field: 'codec',
       },
@@ -430,6 +443,11 @@ function decoderFor<T>({
   verify = false,
 }: ReaderOptions): (adoption: Adoption<T>) => T {
   checkBoolean('freeze', freeze);
+  if (!Array.isArray(codecs)) {
+    throw new StoreError('OPTION_INVALID', 'codecs must be an array: `{ codecs: [own] }`', {
+      field: 'codecs',
+    });
+  }
   const own = new Map(codecs.map((codec) => [checkedCodec(codec).id, codec]));
   const options = { freeze };
   const made = new Map<string, Codec>();
@@ -444,7 +462,7 @@ function decoderFor<T>({
     if (codec === undefined) {
       throw new StoreError(
         'CODEC_UNKNOWN',
-        `version ${adoption.version} was written with the codec ${JSON.stringify(adoption.codecId)}: give it to ` +
+        `it was written with the codec ${JSON.stringify(adoption.codecId)}, which is not known here: give it to ` +
           '`openReader(location, { codecs: [...] })`',
         { field: 'codecs' },
       );
@@ -493,7 +511,7 @@ function checkedCodec(codec: Codec): Codec {
   if (!isCodec || typeof codec.id !== 'string' || !/^[a-z0-9._-]{1,16}$/.test(codec.id)) {
     throw new StoreError(
       'OPTION_INVALID',
-      'a codec has an `id` of 1 to 16 characters of [a-z0-9._-], `keepsBytes`, `encode` and `decode`',
+      'a codec must have an `id` of 1 to 16 characters of [a-z0-9._-], `keepsBytes`, `encode` and `decode`: complete it',
       { field: 'codec' },
     );
   }
@@ -504,12 +522,20 @@ function checkRange(field: string, value: unknown, least: number, most: number):
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
   throw new StoreError(
     'OPTION_INVALID',
-    `${field} is an integer from ${least} to ${most}, not ${String(value)}`,
+    `${field} must be an integer from ${least} to ${most}, not ${shown(value)}: correct it, or leave it out`,
     { field },
   );
 }
 
 function checkBoolean(field: string, value: unknown): void {
   if (typeof value === 'boolean') return;
-  throw new StoreError('OPTION_INVALID', `${field} is true or false, not ${String(value)}`, { field });
+  throw new StoreError(
+    'OPTION_INVALID',
+    `${field} must be true or false, not ${shown(value)}: correct it, or leave it out`,
+    { field },
+  );
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -12,9 +12,11 @@ export const bytesCodec: Codec<Uint8Array, Uint8Array> = {
   encode(value: Uint8Array, target: EncodeTarget): number {
     if (!(value instanceof Uint8Array)) {
       const type = value === null ? 'null' : typeof value;
-      throw new StoreError('VALUE_UNSUPPORTED', `the bytes codec takes a Uint8Array, not ${type} at $`, {
-        field: '$',
-      });
+      throw new StoreError(
+        'VALUE_UNSUPPORTED',
+        `the bytes codec takes a Uint8Array, not ${type} at $: publish one, or open the writer with another codec`,
+        { field: '$' },
+      );
     }
     const { byteLength } = value;
     // Room is asked for first: a value that lies in the room itself (a loan, a reader's window) is not moved by it.

@@ -15,8 +15,11 @@ const COPY_BYTE_LENGTH = 16 * 1024;
  */
 const KEPT_LIMIT = 64;
 
-/** Equal to no 32-bit load: the fast path misses. */
-export const NEVER: number = Number.NaN;
+/**
+ * Words that never hold what was `seen`, 0 at first: the fast path misses. (A `seen` of NaN would do as well, but make
+ * every comparison one of floating-point numbers from then on.)
+ */
+export const MISSING: Int32Array = Int32Array.of(-1);
 
 /** What a reader did, counted since it was opened. */
 export interface AdopterStats {
@@ -37,18 +40,21 @@ export class Adopter<V> {
    * The fast path: while `words[0] === seen` nothing newer has been published. A plain 32-bit load of `sequence`; V8 does
    * not hoist it out of loops (test/process/hot-loop.test.ts would notice).
    */
-  words: Int32Array = new Int32Array(1);
-  seen: number = NEVER;
+  words: Int32Array = MISSING;
+  seen = 0;
 
   readonly #results = new Float64Array(Result.count);
   readonly #native: ReaderHandle;
   readonly #verify: boolean;
   readonly #decode: (adoption: Adoption<V>) => V;
   #newest: Adoption<V> | undefined;
+  /** The state region's, if we are attached to one. */
+  #sequenceWords: Int32Array = MISSING;
   #isAttached = false;
   /** Whether nothing has been adopted yet from the store we are attached to. */
   #isNewStore = true;
   #isClosed = false;
+  #version = 0;
   #codecId = '';
   #codecCount = 0;
   #adoptions = 0;
@@ -71,7 +77,7 @@ export class Adopter<V> {
   }
 
   get version(): number {
-    return this.#newest?.version ?? 0;
+    return this.#version;
   }
 
   stats(): AdopterStats {
@@ -108,12 +114,12 @@ export class Adopter<V> {
         if (!this.#native.isInPlace()) return this.#lastKnown('the files of the store were deleted');
         throw new StoreError(
           'REGION_INVALID',
-          `the newest version of ${this.location.given} is announced, but its region is missing, truncated or not its ` +
-            'own: somebody changed the files; the next publish repairs it',
-          { path: `${this.location.prefix}_data` },
+          `the newest version of ${this.location.given} is announced, but its region ${this.#regionPath} is missing, ` +
+            'truncated or not its own: somebody changed the files; the next publish repairs it',
+          { path: this.#regionPath },
         );
       case Adopt.stateInvalid:
-        throw flawError(`${this.location.prefix}_state`, 'magic', 0);
+        throw flawError(`${this.location.prefix}_state`, 'version', 0);
       default:
         throw new StoreError(
           'CONTENDED',
@@ -169,22 +175,26 @@ export class Adopter<V> {
         throw flawError(`${this.location.prefix}_state`, outcome, this.#results[Result.publishNumber]!);
     }
     // The new store counts from 1, and its sequence may happen to be what we have seen of the old one.
-    this.words = new Int32Array(this.#native.sequence(), 0, 1);
-    this.seen = NEVER;
+    this.#sequenceWords = new Int32Array(this.#native.sequence(), 0, 1);
     this.#isAttached = true;
     this.#isNewStore = true;
     return true;
   }
 
   #detach(): void {
-    this.words = new Int32Array(1);
-    this.seen = NEVER;
+    this.#remember(MISSING, 0);
     this.#isAttached = false;
   }
 
   /** Whether there may be another store at the location than the one we are attached to. */
   #mayHaveMoved(outcome: number): boolean {
     return outcome === Adopt.destroyed || (outcome === Adopt.regionInvalid && !this.#native.isInPlace());
+  }
+
+  #remember(words: Int32Array, sequence: number): void {
+    this.words = words;
+    // An integer to V8 too: it comes out of a Float64Array.
+    this.seen = sequence | 0;
   }
 
   #reattach(): boolean {
@@ -202,7 +212,7 @@ export class Adopter<V> {
     if (follows && before.version === version) {
       // A writer that took over has announced what was there.
       this.#native.letGo();
-      this.seen = sequence;
+      this.#remember(this.#sequenceWords, sequence);
       return before;
     }
     const adoption = this.#build(version);
@@ -210,10 +220,11 @@ export class Adopter<V> {
       adoption.content = this.#decode(adoption);
     } catch (error) {
       adoption.supersede();
-      throw error;
+      throw error instanceof StoreError && error.path === undefined ? this.#located(error, version) : error;
     }
     this.#newest = adoption;
-    this.seen = sequence;
+    this.#remember(this.#sequenceWords, sequence);
+    this.#version = version;
     this.#adoptions += 1;
     if (follows) this.#skippedVersions += version - before.version - 1;
     if (this.#isNewStore) this.#attachments += 1;
@@ -245,13 +256,30 @@ export class Adopter<V> {
     }
     const copied = new ArrayBuffer(byteLength);
     if (!this.#native.copyOut(copied)) {
-      throw new StoreError('REGION_INVALID', `the newest version of ${this.location.given} cannot be read`, {
-        path: `${this.location.prefix}_data`,
-      });
+      throw new StoreError(
+        'REGION_INVALID',
+        `${this.#regionPath} cannot be read to its end: somebody truncated it; the next publish repairs it`,
+        { path: this.#regionPath },
+      );
     }
     this.#verifyChecksum(copied);
     this.#copies += 1;
     return new Adoption<V>(this.#native, facts, copied, 0);
+  }
+
+  /** Codecs know no files: where the bytes lie that one of them refused. */
+  #located(error: StoreError, version: number): StoreError {
+    const { code, message, field } = error;
+    return new StoreError(code, `version ${version} of ${this.location.prefix}: ${message}`, {
+      cause: error,
+      path: this.location.prefix,
+      ...(field === undefined ? {} : { field }),
+    });
+  }
+
+  /** Where the version is, or should be, that was announced. */
+  get #regionPath(): string {
+    return `${this.location.prefix}_data_${this.#results[Result.slot]!}`;
   }
 
   #verifyChecksum(copied: ArrayBuffer | undefined): void {
@@ -259,9 +287,9 @@ export class Adopter<V> {
     this.#native.letGo();
     throw new StoreError(
       'BYTES_INVALID',
-      `the newest version of ${this.location.given} does not have the checksum it was published with: somebody changed ` +
-        'its bytes; the next publish repairs it',
-      { path: `${this.location.prefix}_data`, field: 'checksum' },
+      `${this.#regionPath} does not have the checksum it was published with: somebody changed its bytes; the next ` +
+        'publish repairs it',
+      { path: this.#regionPath, field: 'checksum' },
     );
   }
 }

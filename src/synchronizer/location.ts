@@ -1,5 +1,5 @@
-import { lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { lstatSync, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { StoreError } from '../errors.ts';
 import { calling, native } from './native.ts';
 
@@ -61,7 +61,10 @@ export function resolveLocation(given: string): Location {
 function privateDirectory(): string {
   const { VITRINE_DIRECTORY: chosen, XDG_RUNTIME_DIR: runtime } = process.env;
   if (chosen) return resolve(chosen);
-  return runtime ? join(runtime, 'vitrine') : `/dev/shm/vitrine-${process.getuid?.() ?? 0}`;
+  // The XDG specification: a path that is not absolute is to be ignored.
+  return runtime && isAbsolute(runtime)
+    ? join(runtime, 'vitrine')
+    : `/dev/shm/vitrine-${process.getuid?.() ?? 0}`;
 }
 
 /**
@@ -78,8 +81,8 @@ export function prepareDirectory(location: Location): void {
       const { code } = cause as NodeJS.ErrnoException;
       if (code !== 'EEXIST') {
         throw new StoreError(
-          code === 'EACCES' || code === 'EROFS' ? 'PERMISSION' : 'LOCATION_INVALID',
-          `the directory of bare names, ${directory}, cannot be made: set VITRINE_DIRECTORY, or give a path`,
+          code === 'EACCES' || code === 'EPERM' || code === 'EROFS' ? 'PERMISSION' : 'LOCATION_INVALID',
+          `the directory of bare names, ${directory}, cannot be made (${code}): set VITRINE_DIRECTORY, or give a path`,
           { cause, path: directory, ...(code === undefined ? {} : { errno: code }) },
         );
       }
@@ -95,13 +98,21 @@ export function prepareDirectory(location: Location): void {
  */
 export function checkDirectory(location: Location): boolean {
   const { directory, isBare } = location;
-  const stats = lstatSync(directory, { throwIfNoEntry: false });
+  const stat = isBare ? lstatSync : statSync;
+  const stats = calling(() => stat(directory, { throwIfNoEntry: false }));
   if (stats === undefined) return false;
   // Anybody can make a directory in /dev/shm and wait for us there.
   if (isBare && (!stats.isDirectory() || stats.uid !== process.getuid?.() || (stats.mode & 0o022) !== 0)) {
     throw new StoreError(
       'PERMISSION',
       `${directory} must be a directory that only its owner, this user, can write to: remove it, or set VITRINE_DIRECTORY`,
+      { path: directory },
+    );
+  }
+  if (!stats.isDirectory()) {
+    throw new StoreError(
+      'LOCATION_INVALID',
+      `${directory} is not a directory, so that it cannot hold a store: choose another location`,
       { path: directory },
     );
   }
@@ -120,13 +131,13 @@ export function checkDirectory(location: Location): boolean {
 /** Removes the files of this store whose name, after the prefix, passes the test. The caller holds the writer's lock. */
 export function removeFiles(location: Location, passes: (suffix: string) => boolean): void {
   const name = basename(location.prefix);
-  for (const entry of readdirSync(location.directory)) {
+  for (const entry of calling(() => readdirSync(location.directory))) {
     if (!entry.startsWith(name) || !passes(entry.slice(name.length))) continue;
     try {
-      unlinkSync(join(location.directory, entry));
+      calling(() => unlinkSync(join(location.directory, entry)));
     } catch (error) {
       // Somebody cleans up beside us, or it is a directory: either way it is in nobody's way here.
-      if (!['ENOENT', 'EISDIR', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (!['ENOENT', 'EISDIR', 'EPERM'].includes((error as StoreError).errno ?? '')) throw error;
     }
   }
 }

@@ -21,11 +21,12 @@ export const Result = {
   codecCount: 4,
   keptCount: 5,
   isMapped: 6,
-  count: 7,
+  slot: 7,
+  count: 8,
 } as const;
 
 /** Why a file is not a state region that this program can use. */
-export type StateFlaw = 'byteLength' | 'magic' | 'byteOrder' | 'formatVersion';
+export type StateFlaw = 'byteLength' | 'magic' | 'byteOrder' | 'formatVersion' | 'version';
 
 /** native/reader_handle.cc */
 export interface ReaderHandle {
@@ -111,10 +112,11 @@ function load(): Native {
 
 export const native: Native = load();
 
-/** A failed system call as the addon throws it. */
+/** A failed system call as the addon throws it, or as node:fs does, which has the error's name in `code`. */
 interface Fault extends Error {
   readonly syscall: string;
-  readonly errno: string;
+  readonly errno: string | number;
+  readonly code?: string;
   readonly path: string;
 }
 
@@ -122,7 +124,7 @@ function isFault(error: unknown): error is Fault {
   return error instanceof Error && 'syscall' in error && 'errno' in error;
 }
 
-/** Runs native code and makes a {@link StoreError} of a failed system call. */
+/** Runs native code, or node:fs, and makes a {@link StoreError} of a failed system call. */
 export function calling<R>(run: () => R): R {
   try {
     return run();
@@ -132,7 +134,8 @@ export function calling<R>(run: () => R): R {
 }
 
 function storeErrorOf(fault: Fault): StoreError {
-  const { path, syscall, errno } = fault;
+  const { path, syscall } = fault;
+  const errno = fault.code ?? String(fault.errno);
   const details = { cause: fault, path, syscall, errno };
   switch (errno) {
     case 'EACCES':
@@ -156,7 +159,7 @@ function storeErrorOf(fault: Fault): StoreError {
     case 'ENAMETOOLONG':
       return new StoreError(
         'LOCATION_INVALID',
-        `${path} cannot be created (${errno}): its directory must exist and the name be short enough`,
+        `${path} cannot be reached (${errno}): its directory must exist, and the path be short enough`,
         details,
       );
     case 'EISDIR':
@@ -185,8 +188,8 @@ export function flawError(path: string, flaw: StateFlaw, formatVersion: number):
   }
   return new StoreError(
     'STATE_INVALID',
-    `${path} is not a state region (its ${flaw} is wrong); it is left as it is: ` +
-      'remove it if nobody needs it, or choose another location',
+    `${path} is not a state region, or a damaged one (its ${flaw} is wrong); it is left as it is: remove it if nobody ` +
+      'needs it, or choose another location',
     { path, field: flaw },
   );
 }

@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts';
+import { Draft, SLOT_LIMIT } from './draft.ts';
 import type { Location } from './location.ts';
 import { isRegion, removeFiles } from './location.ts';
 import { calling, native, type WriterHandle } from './native.ts';
@@ -85,7 +86,7 @@ export class Publisher {
 
   /** @internal The newest version from now on is the draft at `place`. */
   commit(place: number, byteLength: number): number {
-    const isRewrite = place < native.layout.slotLimit;
+    const isRewrite = place < SLOT_LIMIT;
     this.#checkFiles();
     const slot = isRewrite ? place : this.#slots.replaceable(byteLength);
     this.#version = calling(() => this.#native.commit(place, slot, byteLength));
@@ -122,16 +123,15 @@ export class Publisher {
   /** Ends the store: readers keep what they have and look for a new one, the files go. */
   destroy(): void {
     this.ensureOpen();
-    // What is at the path after a loss belongs to another writer.
-    this.#ensureNotLost();
-    this.#isClosed = true;
-    this.#native.bury();
     try {
+      // What is at the location now may belong to another writer.
+      this.#ensureNotLost();
+      this.#native.bury();
       // The lock's file goes last: a writer that starts meanwhile waits for it, or finds nothing of ours.
       removeFiles(this.location, (suffix) => suffix === '_state' || isRegion(suffix));
       removeFiles(this.location, (suffix) => suffix === '_lock');
     } finally {
-      this.#native.close();
+      this.close();
     }
   }
 
@@ -193,119 +193,5 @@ export class Publisher {
         },
       );
     }
-  }
-}
-
-const NOWHERE = -1;
-
-/** One publish on its way: the room that a value is being encoded into. */
-export class Draft {
-  readonly #publisher: Publisher;
-  readonly #native: WriterHandle;
-  readonly #slots: Slots;
-  /** A claimed slot, or a region without a name. */
-  #place = NOWHERE;
-  #buffer: ArrayBuffer | undefined;
-  #isLent = false;
-
-  constructor(publisher: Publisher, handle: WriterHandle, slots: Slots) {
-    this.#publisher = publisher;
-    this.#native = handle;
-    this.#slots = slots;
-  }
-
-  get lastByteLength(): number {
-    return this.#publisher.lastByteLength;
-  }
-
-  /** See `EncodeTarget.reserve` in src/codec/codec.ts. */
-  reserve(byteLength: number, keptByteLength = 0): ArrayBuffer {
-    if (this.#buffer === undefined || byteLength > this.#buffer.byteLength) {
-      this.#place = this.#roomFor(byteLength, keptByteLength);
-      this.#buffer = this.#bufferAt(this.#place);
-    }
-    return this.#buffer;
-  }
-
-  /** Like `reserve`, for a user to fill. */
-  lend(byteLength: number): ArrayBuffer {
-    this.#place = this.#roomFor(byteLength, 0);
-    const buffer = calling(() => this.#native.loan(this.#place, byteLength));
-    this.#isLent = true;
-    return buffer;
-  }
-
-  commit(byteLength: number): number {
-    try {
-      this.#publisher.ensureOpen();
-      if (this.#isLent) this.#endLoan();
-      // A codec that wrote nothing asked for nothing.
-      if (this.#place === NOWHERE) this.reserve(byteLength);
-      this.#checkByteLength(byteLength, this.#native.capacity(this.#place));
-      return this.#publisher.commit(this.#place, byteLength);
-    } catch (error) {
-      this.abort();
-      throw error;
-    }
-  }
-
-  abort(): void {
-    if (this.#place === NOWHERE || this.#publisher.isClosed) return;
-    if (this.#isLent) this.#endLoan();
-    if (this.#place < native.layout.slotLimit) this.#slots.unclaim(this.#place);
-    else this.#native.discard(this.#place);
-    this.#place = NOWHERE;
-    this.#buffer = undefined;
-  }
-
-  #endLoan(): void {
-    this.#isLent = false;
-    calling(() => this.#native.endLoan(this.#place));
-  }
-
-  /** Native code takes lengths as they come, and codecs are written by others. */
-  #checkByteLength(byteLength: number, most: number): void {
-    if (Number.isSafeInteger(byteLength) && byteLength >= 0 && byteLength <= most) return;
-    throw new StoreError(
-      'OPTION_INVALID',
-      `the codec says that its value takes ${String(byteLength)} bytes, of ${most} that it has reserved: it is at fault`,
-      { path: this.#publisher.location.prefix, field: 'codec' },
-    );
-  }
-
-  #roomFor(byteLength: number, keptByteLength: number): number {
-    // What a value runs while it is being encoded, a getter say, may close the writer.
-    this.#publisher.ensureOpen();
-    const { payloadByteLimit, slotLimit } = native.layout;
-    this.#checkByteLength(byteLength, Number.POSITIVE_INFINITY);
-    if (byteLength > payloadByteLimit) {
-      throw new StoreError(
-        'VALUE_TOO_LARGE',
-        `the value takes at least ${byteLength} bytes; one publish holds at most ${payloadByteLimit}: split it into several stores`,
-        {
-          path: this.#publisher.location.prefix,
-          askedByteLength: byteLength,
-          availableByteLength: payloadByteLimit,
-        },
-      );
-    }
-    if (this.#place === NOWHERE) {
-      const slot = this.#slots.claim(byteLength);
-      return slot >= 0 ? slot : this.#publisher.allocate(byteLength);
-    }
-    if (this.#place >= slotLimit) {
-      this.#publisher.enlarge(this.#place, byteLength);
-      return this.#place;
-    }
-    // The claimed region is too small after all: go on in one that has no name, and can grow.
-    const place = this.#publisher.allocate(byteLength);
-    const kept = new Uint8Array(this.#bufferAt(this.#place)).subarray(0, keptByteLength);
-    new Uint8Array(this.#bufferAt(place)).set(kept);
-    this.#slots.unclaim(this.#place);
-    return place;
-  }
-
-  #bufferAt(place: number): ArrayBuffer {
-    return place < native.layout.slotLimit ? this.#slots.buffer(place) : this.#native.buffer(place);
   }
 }

@@ -19,7 +19,7 @@ export function given<T>(): T {
 
 type Command = { id?: number; command: string; args: unknown };
 
-/** Carries out what the test asks for, until the test is gone. */
+/** Carries out what the test asks for. The channel to the test keeps the process; without it, it ends. */
 export function serve(commands: Readonly<Record<string, (args: never) => unknown>>): void {
   process.on('message', async ({ id, command, args }: Command) => {
     let answer: object;
@@ -32,7 +32,6 @@ export function serve(commands: Readonly<Record<string, (args: never) => unknown
     }
     if (id !== undefined) tell(`answer ${id}`, answer);
   });
-  process.on('disconnect', () => process.exit());
   tell('ready');
 }
 

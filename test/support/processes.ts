@@ -181,8 +181,17 @@ export interface Place {
 
 export type Start = (program: string, args?: unknown, options?: StartOptions) => Child;
 
+/** A process that is not our child. */
+export interface Orphan {
+  readonly pid: number;
+  /** What it has written, when it has ended. */
+  output(): Promise<string>;
+}
+
+export type Adopted = (program: string, args: object) => Promise<Orphan>;
+
 /** `it` with a place in memory and a way to start child programs. */
-export const it = test.extend<{ place: Place; start: Start }>({
+export const it = test.extend<{ place: Place; start: Start; orphan: Adopted }>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern what a fixture needs
   place: async ({}, use) => {
     const directory = mkdtempSync('/dev/shm/vitrine-test-');
@@ -208,12 +217,64 @@ export const it = test.extend<{ place: Place; start: Start }>({
     const reaped = await Promise.allSettled(children.map((child) => child.reap()));
     for (const outcome of reaped) if (outcome.status === 'rejected') throw outcome.reason;
   },
+  orphan: async ({ place }, use) => {
+    const orphans: Orphan[] = [];
+    await use(async (program, args) => {
+      const outputPath = join(place.directory, `output-${orphans.length}`);
+      const orphan = await abandon(program, { prefix: place.prefix, ...args }, outputPath);
+      orphans.push(orphan);
+      return orphan;
+    });
+    for (const { pid } of orphans) {
+      if (hasEnded(pid)) continue;
+      process.kill(pid, 'SIGKILL');
+      await until(() => hasEnded(pid));
+    }
+  },
 });
 
-/** What the kernel says the process is doing: R, S, T (stopped), Z … */
-function stateOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.slice(0, 1) ?? '';
+/** Runs a child program whose parent is gone, in a session of its own; its output goes to a file. */
+async function abandon(program: string, args: unknown, outputPath: string): Promise<Orphan> {
+  const script = '"$@" >"$0" 2>&1 & echo $!';
+  const command = [
+    outputPath,
+    NODE,
+    '--import',
+    'tsx',
+    join(CHILDREN, `${program}.ts`),
+    JSON.stringify(args),
+  ];
+  const parent = spawn('sh', ['-c', script, ...command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  let text = '';
+  parent.stdout!.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await once(parent, 'close');
+  const pid = Number(text);
+  return {
+    pid,
+    async output() {
+      await until(() => hasEnded(pid));
+      return readFileSync(outputPath, 'utf8');
+    },
+  };
 }
+
+/** What the kernel says the process is doing: R, S, T (stopped), Z …; nothing if there is none. */
+function stateOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.slice(0, 1) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** A zombie has ended; who is to reap it is not us. */
+const hasEnded = (pid: number): boolean => ['', 'Z', 'X'].includes(stateOf(pid));
 
 /** Waits for a condition over as many turns of the event loop as it takes. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,5 +1,5 @@
 // Does what the test asks for, one step at a time: opens writers and readers, publishes, holds, lets go, dies.
-import { readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import {
   openReader,
   openWriter,
@@ -9,7 +9,7 @@ import {
   type Writer,
   type WriterOptions,
 } from '../../../src/index.ts';
-import { collect, given, serve } from '../../support/child.ts';
+import { collect, given, serve, turn } from '../../support/child.ts';
 import { isPayload, payload, stampOf } from '../../support/payload.ts';
 
 const { prefix } = given<{ prefix: string }>();
@@ -37,6 +37,14 @@ serve({
         throw new Error(`not the number ${number}`);
     }
     return writer!.version;
+  },
+
+  /** Goes on publishing, over its turns, until that fails. */
+  async publishUntilError(): Promise<never> {
+    for (;;) {
+      writer!.publish(payload(writer!.version + 1, 64 * 1024));
+      await turn();
+    }
   },
 
   openReader(options: ReaderOptions): void {
@@ -98,7 +106,7 @@ serve({
         if ((error as { code?: string }).code !== 'NOT_PUBLISHED') watched.faults.push(String(error));
       }
     };
-    setInterval(look, 0);
+    setInterval(look, 0).unref();
     watched.look = look;
   },
   /** What it has seen, with a last look. */
@@ -108,8 +116,22 @@ serve({
     return { version, versions, faults };
   },
 
-  descriptors: () => readdirSync('/proc/self/fd').length,
+  /** Starts a process that does nothing and outlives this one; returns its pid. */
+  startHeir(): number {
+    const heir = spawn('sleep', ['3600'], { detached: true, stdio: 'ignore' });
+    heir.unref();
+    return heir.pid!;
+  },
   exit: ({ code = 0 }: { code?: number }) => process.exit(code),
+  rejectUnhandled(): void {
+    Promise.reject(new Error('on purpose'));
+  },
+  /** Has nothing more to do. */
+  finish: () => process.disconnect(),
+  terminate(): void {
+    process.once('SIGTERM', () => process.exit());
+    process.kill(process.pid, 'SIGTERM');
+  },
   throwUncaught(): void {
     setImmediate(() => {
       throw new Error('on purpose');

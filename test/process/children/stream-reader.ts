@@ -10,7 +10,7 @@ const { prefix, publishes, keep } = given<{ prefix: string; publishes: number; k
 run(async () => {
   const reader = openReader<Uint8Array>(prefix);
   const held: { snapshot: Snapshot<Uint8Array>; bytes: Uint8Array }[] = [];
-  const seen = { versions: 0, copied: 0, torn: 0, backwards: 0 };
+  const seen = { versions: 0, copied: 0, torn: 0, backwards: 0, last: 0 };
   let last = 0;
 
   const check = (bytes: Uint8Array, version: number, when: string) => {
@@ -48,7 +48,8 @@ run(async () => {
     if (held.length > keep) letGo();
   }
   while (held.length > 0) letGo();
+  seen.last = last;
   seen.copied = reader.stats().copies;
-  tell('finished', { ...seen, last });
+  tell('finished', seen);
   reader.close();
 });
