@@ -20,7 +20,7 @@ import type { TextCache } from './text-cache.ts';
 import type { Windows } from './windows.ts';
 
 /** How many nested values one touch may meet: an error nests twice for the encoder's once. */
-export const MAX_READ_DEPTH = 2 * MAX_DEPTH + 8;
+export const MAX_READ_DEPTH: number = 2 * MAX_DEPTH + 8;
 
 /** A text near its record's other texts: one call into native code reads them all. */
 const RECORD_WINDOW_BYTES = 192;
