@@ -12,7 +12,8 @@ const running = new Set<Child<Commands>>();
 export class Child<C extends Commands> {
   readonly name: string;
   readonly #process: ChildProcess;
-  readonly #exit: Promise<unknown>;
+  /** What it ended by. */
+  readonly #exit: Promise<Error>;
   readonly #waiting = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>();
   #requests = 0;
 
@@ -29,8 +30,9 @@ export class Child<C extends Commands> {
     });
     this.#exit = once(this.#process, 'exit').then(([code, signal]) => {
       running.delete(this as unknown as Child<Commands>);
-      for (const { reject } of this.#waiting.values()) reject(new Error(`${name} ended (${signal ?? code})`));
-      this.#waiting.clear();
+      const error = new Error(`${name} ended (${signal ?? code})`);
+      for (const { reject } of this.#waiting.values()) reject(error);
+      return error;
     });
     running.add(this as unknown as Child<Commands>);
   }
@@ -45,9 +47,8 @@ export class Child<C extends Commands> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(request.id, { resolve, reject });
       this.#process.send(request, (error) => {
-        if (error === null) return;
-        this.#waiting.delete(request.id);
-        reject(error);
+        // Nobody is there to answer.
+        if (error !== null) void this.#exit.then(reject);
       });
     });
   }

@@ -66,7 +66,7 @@ describe('the examples, each started in a terminal of its own', () => {
 
       expect(patterns(writer.lines)).toEqual(patterns(shownBelow('npx tsx examples/writer/main.ts')));
       expect(patterns(reader.lines)).toEqual(patterns(shownBelow('npx tsx examples/reader/main.ts')));
-      const listed = shownBelow('ls -l /dev/shm/vitrine-1000').flatMap(
+      const listed = shownBelow('ls -l /dev/shm/vitrine-0').flatMap(
         (line) => /\S+$/.exec(line.replace(/^total.*/, ''))?.[0] ?? [],
       );
       expect(readdirSync(directory).sort()).toEqual(listed);
