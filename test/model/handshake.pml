@@ -1,4 +1,4 @@
-/* The handshake of one writer and its readers: publish, replace, drop, give up, death and takeover; adopt, hold, copy out, unpin.
+/* The handshake of one writer and its readers: publish, replace, drop, loan, give up, death and takeover; adopt, hold, copy out, unpin.
  *
  * One step is one access to shared memory or one system call, together with what its process concludes from it; any process
  * may take the next step. A killed or stopped reader is one that takes no further step, so every run of the others beside it is
@@ -25,6 +25,9 @@
 #ifndef ABORTS
 #define ABORTS 0
 #endif
+#ifndef LOANS                 /* claims that stay open while other versions are published, to be completed later */
+#define LOANS 0
+#endif
 #ifdef THREE_SLOTS
 #define SLOTS   3
 #define ANY_SLOT :: s = 0 :: s = 1 :: s = 2
@@ -49,6 +52,13 @@ Region region[REGIONS];
 byte path[SLOTS];             /* the region that the path of a slot leads to; 0: no file */
 byte regions;                 /* made so far */
 
+/* BYTES_ONLY: no invariant but those that a user can see, I1 to I3. Shows what an inner one, once broken, leads to. */
+#ifdef BYTES_ONLY
+#define inner(condition) true
+#else
+#define inner(condition) (condition)
+#endif
+
 /* Ghosts: what the invariants speak of; no process decides by them. */
 byte published[PUBLISHES + 2];/* publish number -> payload */
 byte newest;                  /* the newest publish number */
@@ -56,7 +66,7 @@ bool announced = true;        /* false from W3 to W4, and when the writer died i
 byte holders[SLOTS];          /* pins of the slot's incarnation that nobody gave back, those of the dead included */
 bool named[SLOTS * 16];       /* incarnations that have had a name, by slot */
 
-byte deaths, drops, aborts;
+byte deaths, drops, aborts, loans;
 
 /* ------------------------------------------------------------------------------------------------------------ the writer */
 
@@ -73,6 +83,13 @@ end3: kill!1
 #endif
 }
 
+#if LOANS > 0
+#define unavailable (s == active || s == lent)
+#define RETURNED    ; lent = NEVER
+#else
+#define unavailable (s == active)
+#define RETURNED
+#endif
 #define active (version == 0 -> NEVER : SLOT(version))
 #define agrees (path[s] != 0 && region[path[s]].incarnation == INCARNATION(word[s]))
 #ifdef M_NO_MAXIMUM
@@ -95,7 +112,7 @@ end3: kill!1
 /* One store of a slot word, whose incarnation only rises. */
 inline storeWord() {
   d_step {
-    assert(incarnation > INCARNATION(word[s]));                 /* I8 */
+    assert(inner(incarnation > INCARNATION(word[s])));          /* I8 */
 #ifdef M_COUNT_KEPT
     word[s] = WORD(incarnation, COUNT(word[s]));
 #else
@@ -106,7 +123,7 @@ inline storeWord() {
 }
 
 inline nameRegion() {
-  assert(!named[s * 16 + incarnation]);                         /* I8: an incarnation names one region of its slot, for ever */
+  assert(inner(!named[s * 16 + incarnation]));                  /* I8: an incarnation names one region of its slot, for ever */
   named[s * 16 + incarnation] = true;
   path[s] = r
 }
@@ -120,8 +137,8 @@ inline encode() { region[r].payload = payload; region[r].number = n }
 
 inline storeVersion() {
   d_step {
-    assert(n == newest + 1);                                    /* I6: unique, rising by one, whoever writes */
-    assert(region[r].number == n && region[r].payload == payload && path[s] == r && agrees && s != active);        /* I7 */
+    assert(inner(n == newest + 1));                             /* I6: unique, rising by one, whoever writes */
+    assert(inner(region[r].number == n && region[r].payload == payload && path[s] == r && agrees && s != active)); /* I7 */
     version = VERSION(s, payload);
     newest = n; published[n] = payload;
     announced = false
@@ -130,6 +147,9 @@ inline storeVersion() {
 
 proctype Writer() {
   byte n, s, r, payload, incarnation;
+#if LOANS > 0
+  byte lent = NEVER;
+#endif
 #ifdef M_COUNTED_EARLY
   bool early[SLOTS];
 #endif
@@ -160,7 +180,7 @@ T1: if
        atomic {
          if ANY_SLOT fi;
          if
-         :: s == active || path[s] == 0 -> goto next
+         :: unavailable || path[s] == 0 -> goto next
          :: else -> drops++; incarnation = highest + 1
          fi
        };
@@ -174,6 +194,10 @@ W7:    storeWord();
 #endif
        goto next
 
+#if LOANS > 0
+    :: n <= PUBLISHES && lent != NEVER -> atomic { s = lent; lent = NEVER; r = path[s]; payload = fresh; goto rewrite }
+#endif
+
     :: n <= PUBLISHES ->
 #ifdef M_WAITS_FOR_READERS
        if ANY_SLOT fi;
@@ -182,18 +206,25 @@ W7:    storeWord();
 W1:    atomic {
          if ANY_SLOT fi;
          if
-         :: s == active -> goto next
+         :: unavailable -> goto next
 #ifdef M_COUNTED_LATE
-         :: s != active && agrees ->
+         :: !unavailable && agrees ->
 #else
-         :: s != active && claimable ->                         /* in place: claim, … */
+         :: !unavailable && claimable ->                        /* in place: claim, … */
 #endif
             r = path[s]; payload = fresh
-         :: s != active -> goto replace
+         :: !unavailable -> goto replace
          fi
        };
 #ifndef H_NUMBER_NOT_CLEARED
        region[r].number = 0;
+#endif
+#if LOANS > 0
+       if
+       :: loans < LOANS -> atomic { loans++; lent = s; goto next }
+       :: true
+       fi;
+rewrite:
 #endif
        region[r].payload = payload;                             /* … encode, … */
 #ifdef M_COUNTED_LATE
@@ -245,7 +276,7 @@ next:  atomic { s = 0; r = 0; payload = 0; incarnation = 0 }
     od;
     n = 0
   } unless {
-    atomic { kill?_ -> deaths++; n = 0; s = 0; r = 0; payload = 0; incarnation = 0 };
+    atomic { kill?_ -> deaths++; n = 0; s = 0; r = 0; payload = 0; incarnation = 0 RETURNED };
     goto takeover
   }
 }
@@ -261,7 +292,7 @@ inline unpin(slot, pinned) {
 #else
     :: true ->
 #endif
-       assert(holders[slot] > 0);                                /* I4: nobody gives back what is not there */
+       assert(inner(holders[slot] > 0));                         /* I4: nobody gives back what is not there */
        word[slot] = word[slot] - 1;
        holders[slot] = holders[slot] - 1
     :: else
@@ -270,7 +301,7 @@ inline unpin(slot, pinned) {
 }
 inline pinSlot() {
   pin = word[s]; word[s] = word[s] + 1; holders[s] = holders[s] + 1;
-  assert(holders[s] == COUNT(word[s]))                          /* I4 */
+  assert(inner(holders[s] == COUNT(word[s])))                   /* I4 */
 }
 
 /* I1: one version, published under its number, not a byte of another. */
@@ -307,7 +338,7 @@ end:
 R1:  atomic {
        if :: !visitor -> seq = sequence :: else fi;
        if
-       :: seq == remembered && !visitor -> assert(!announced || have == newest); goto again                                     /* I3 */
+       :: seq == remembered && !visitor -> assert(!announced || have == newest); goto again                         /* I3 */
        :: else
        fi
      };
@@ -321,7 +352,7 @@ R3:  if                                                         /* the hint, the
      fi;
 #ifndef H_PINNED_FIRST
      if
-     :: mapped[s] == 0 -> assert(version != v); goto again       /* I9: no file, so the version has moved on */
+     :: mapped[s] == 0 -> assert(inner(version != v)); goto again /* I9: no file, so the version has moved on */
      :: else
      fi;
 R4:  d_step { pinSlot() };
@@ -338,7 +369,7 @@ R5:  if
      if
      :: mapped[s] == 0 || region[mapped[s]].incarnation != INCARNATION(pin) ->
 #if !defined(COLLIDE) && !defined(M_NOT_RECHECKED)
-        assert(false);                                          /* I9: the same version, the same incarnation */
+        assert(inner(false));                                   /* I9: the same version, the same incarnation */
 #endif
         mapped[s] = 0; goto let
      :: else
