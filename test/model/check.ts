@@ -1,8 +1,8 @@
 /**
  * Checks the spin models of this folder: the protocol must hold, every mutant of it must be caught by the invariant it breaks.
  *
- *     npx tsx test/model/check.ts                    about a minute
- *     npx tsx test/model/check.ts --large            larger bounds, up to 4 GiB of memory
+ *     npx tsx test/model/check.ts                    two minutes of one core
+ *     npx tsx test/model/check.ts --large            larger bounds: eight minutes, up to 4 GiB of memory
  *     npx tsx test/model/check.ts --only drop        runs whose name contains this
  *     npx tsx test/model/check.ts --only ... --trail     prints the steps that lead to the violation
  */
