@@ -412,6 +412,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
   // Last, as a sign for whoever finds the region after a crash. Readers learn of it from the version word.
   std::atomic_ref(target.publishNumber).store(number, std::memory_order_release);
 
+  std::unique_ptr<Region> replaced;  // unmapped on return: readers need not wait for that
   if (isFresh) {
     const std::string path = regionPath(slot);
     if (::rename(region.path.c_str(), path.c_str()) != 0) {
@@ -420,7 +421,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
     }
     handshake.install(slot, region.incarnation);
     region.path = path;
-    regions_[slot] = std::move(fresh_[place]);
+    replaced = std::exchange(regions_[slot], std::move(fresh_[place]));
     fresh_.erase(place);
   }
   const bool mustWake = handshake.announce(VersionWord(slot, payloadByteLength, header.checksum));
