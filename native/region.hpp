@@ -38,6 +38,10 @@ class Mapping {
   // Bytes written here no longer reach the file, and nothing that still writes here faults.
   std::optional<Fault> makePrivate(int descriptor);
 
+  // Of a private mapping: what is written to the file from now on, by anybody, does not show here. Copies every page
+  // that was not written to yet, while others may be writing to them.
+  void separate();
+
   // What is written from now on stays here: copy on write.
   std::optional<Fault> makeWritable();
 
