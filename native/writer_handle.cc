@@ -63,8 +63,13 @@ WriterHandle::WriterHandle(const Napi::CallbackInfo& info)
 std::string WriterHandle::regionPath(unsigned slot) const { return prefix_ + "_data_" + std::to_string(slot); }
 
 WriterHandle::Region::~Region() {
-  // A loan that was neither committed nor aborted must not go on writing into a file that the next writer may reuse.
-  if (mapping && loan.lock() == mapping) mapping->makePrivate(file.get());
+  const std::shared_ptr<Mapping> lent = loan.lock();
+  if (!lent) return;
+  // A loan that was neither committed nor aborted must not go on writing into a file that the next writer may reuse;
+  // and that one, which does not know of it, must not rewrite what the user's array shows.
+  if (lent == mapping) lent->makePrivate(file.get());
+  FileFacts now;
+  if (!inspectFile(file.get(), path, now) && now.linkCount > 0) lent->separate();
 }
 
 RegionHeader& WriterHandle::Region::header() const {
