@@ -198,8 +198,7 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
       results_[kPublishNumber] = static_cast<double>(header.publishNumber);
       results_[kPublishedAtMs] = static_cast<double>(header.publishedAtUs) / 1000;
       results_[kPayloadByteLength] = static_cast<double>(header.payloadByteLength);
-      // Versions that keep a mapping: held, or let go and still in the hands of users.
-      results_[kKeptCount] = static_cast<double>(std::max<std::size_t>(held_.size(), *handedOutCount_));
+      results_[kKeptCount] = *pinCount_;
       results_[kIsMapped] = region->mapping ? 1 : 0;
     }
   }
@@ -248,7 +247,13 @@ Napi::Value ReaderHandle::letGo(const Napi::CallbackInfo& info) {
 // hold(): number. Keeps the adopted version pinned under this id.
 Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
+  // Counted until the last owner has let go, which may be a window that is not collected yet.
+  std::shared_ptr<Pin> pin(new Pin(state_, header_.slot, candidate_->incarnation),
+                           [count = pinCount_](Pin* counted) {
+                             delete counted;
+                             --*count;
+                           });
+  ++*pinCount_;
   // Around after 32 bits, which is hours of adopting flat out; 0 means a copy to src/synchronizer/adoption.ts.
   do ++lastHeldId_;
   while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
@@ -274,8 +279,6 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
 }
 
 void ReaderHandle::HandedOut::end() {
-  if (!mapping) return;
-  --*count;
   pin.reset();
   mapping.reset();
 }
@@ -294,8 +297,7 @@ Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   std::byte* const bytes = mapping->bytes() + kHeaderByteLength;
-  ++*handedOutCount_;
-  auto owner = std::make_shared<HandedOut>(held->pin, std::move(mapping), handedOutCount_);
+  auto owner = std::make_shared<HandedOut>(HandedOut{held->pin, std::move(mapping)});
   held->handedOut = owner;
   const Napi::Value buffer = makeOuterBuffer(env, bytes, byteLength, std::move(owner));
   return buffer.IsEmpty() ? env.Undefined() : buffer;

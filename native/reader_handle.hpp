@@ -38,9 +38,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   struct HandedOut {
     std::shared_ptr<Pin> pin;
     std::shared_ptr<Mapping> mapping;
-    std::shared_ptr<std::uint32_t> count;
 
-    ~HandedOut() { end(); }
     void end();
   };
 
@@ -89,7 +87,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   RegionHeader header_{};
   std::unordered_map<std::uint32_t, Held> held_;
   std::uint32_t lastHeldId_ = 0;
-  std::shared_ptr<std::uint32_t> handedOutCount_ = std::make_shared<std::uint32_t>(0);
+  std::shared_ptr<std::uint32_t> pinCount_ = std::make_shared<std::uint32_t>(0);
 };
 
 }  // namespace vitrine

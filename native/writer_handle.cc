@@ -369,6 +369,7 @@ std::optional<Fault> WriterHandle::removeSuspects(int activeSlot) {
     if (regions_[slot] || static_cast<int>(slot) == activeSlot || ::access(regionPath(slot).c_str(), F_OK) != 0) continue;
     std::uint64_t incarnation = 0;
     if (auto fault = findIncarnation(slot, incarnation)) return fault;
+    if (incarnation == 0) continue;  // somebody else's; it goes when its slot is needed
     state_->handshake().vacate(slot, incarnation);
     ::unlink(regionPath(slot).c_str());
   }

@@ -1,7 +1,7 @@
 import { bytesCodec } from './codec/bytes.ts';
 import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
-import { createObjectsCodec } from './codec/objects/index.ts';
+import { createObjectsCodec, type View } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
 import { Adopter, type AdopterStats, MISSING } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
@@ -230,12 +230,12 @@ export class Writer<T> {
 
 /** A counted handle on one version: its value stays as it is until the handle is released. */
 export class Snapshot<T> {
-  readonly #adoption: Adoption<T>;
+  readonly #adoption: Adoption<View<T>>;
   readonly #onRelease: () => void;
   #isReleased = false;
 
   /** @internal Use {@link Reader.snapshot}. */
-  constructor(adoption: Adoption<T>, onRelease: () => void) {
+  constructor(adoption: Adoption<View<T>>, onRelease: () => void) {
     adoption.addSnapshot();
     this.#adoption = adoption;
     this.#onRelease = onRelease;
@@ -246,7 +246,7 @@ export class Snapshot<T> {
    *
    * @throws {StoreError} `SNAPSHOT_RELEASED`
    */
-  get value(): T {
+  get value(): View<T> {
     if (this.#isReleased) {
       throw new StoreError(
         'SNAPSHOT_RELEASED',
@@ -299,18 +299,18 @@ export class Snapshot<T> {
 
 /** Reads the newest version of a store, which may appear later. */
 export class Reader<T> {
-  readonly #adopter: Adopter<T>;
+  readonly #adopter: Adopter<View<T>>;
   // What `current()` compares and answers with: copies of the adopter's, one property away.
   #words: Int32Array;
   #seen = 0;
-  #value: T | undefined;
+  #value: View<T> | undefined;
   #heldSnapshots = 0;
 
   /** @internal Use {@link openReader}. */
   constructor(location: string, options: ReaderOptions) {
     const { verify = false } = options;
     checkBoolean('verify', verify);
-    this.#adopter = new Adopter<T>(location, verify, decoderFor<T>(options));
+    this.#adopter = new Adopter<View<T>>(location, verify, decoderFor<View<T>>(options));
     this.#words = this.#adopter.words;
   }
 
@@ -333,8 +333,8 @@ export class Reader<T> {
    * `FORMAT_UNSUPPORTED`, `REGION_INVALID`, `CODEC_UNKNOWN`, `BYTES_INVALID`, `CONTENDED`, `FILE_SYSTEM_UNSUPPORTED`,
    * `LOCATION_INVALID`, `SYSTEM`
    */
-  current(): T {
-    if (this.#words[0] === this.#seen) return this.#value as T;
+  current(): View<T> {
+    if (this.#words[0] === this.#seen) return this.#value as View<T>;
     return this.#refresh();
   }
 
@@ -368,7 +368,7 @@ export class Reader<T> {
     this.close();
   }
 
-  #refresh(): T {
+  #refresh(): View<T> {
     const adoption = this.#adopter.newest();
     adoption.giveOut();
     this.#words = this.#adopter.words;
@@ -437,11 +437,11 @@ export function verify(location: string, options: Pick<ReaderOptions, 'codecs'> 
 }
 
 /** Decodes what is adopted with the codec that its header names. */
-function decoderFor<T>({
+function decoderFor<V>({
   codecs = [],
   freeze = true,
   verify = false,
-}: ReaderOptions): (adoption: Adoption<T>) => T {
+}: ReaderOptions): (adoption: Adoption<V>) => V {
   checkBoolean('freeze', freeze);
   if (!Array.isArray(codecs)) {
     throw new StoreError('OPTION_INVALID', 'codecs must be an array: `{ codecs: [own] }`', {
@@ -469,7 +469,7 @@ function decoderFor<T>({
     }
     const source = ownCodec === undefined ? adoption : new OwnSource(adoption);
     if (verify) codec.validate?.(source);
-    const value = codec.decode(source, options) as T;
+    const value = codec.decode(source, options) as V;
     if (!codec.keepsBytes) adoption.finishBytes();
     return value;
   };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { CompatData } from '@mdn/browser-compat-data';
+import type { View } from 'vitrine';
 
 /** What browsers can do, as MDN publishes it: the real thing, in one file. */
 export const DATA_FILE: string = createRequire(import.meta.url).resolve('@mdn/browser-compat-data');
@@ -29,7 +30,7 @@ export function walk(value: unknown, visit: (value: object) => void): void {
 }
 
 /** Where the features are, in an order of no meaning, but the same in every process. */
-export function featurePaths(data: CompatData): Path[] {
+export function featurePaths(data: View<CompatData>): Path[] {
   const paths: Path[] = [];
   const collect = (value: unknown, path: Path): void => {
     if (!isObject(value)) return;
@@ -49,14 +50,14 @@ export function featurePaths(data: CompatData): Path[] {
 }
 
 /** Since which version Chrome has the feature: what a build tool asks thousands of times. */
-export function chromeHas(data: CompatData, path: Path): string | false | undefined {
+export function chromeHas(data: View<CompatData>, path: Path): string | false | undefined {
   let feature = data as unknown as Feature;
   for (const name of path) feature = feature[name] as Feature;
   return feature.__compat?.support['chrome']?.version_added;
 }
 
 /** A hash over all there is in the value: equal only if every name, number and character is. */
-export function digest(data: CompatData): string {
+export function digest(data: View<CompatData>): string {
   const hash = createHash('sha256');
   // Branch by branch: nobody has to hold it all as one string.
   for (const [name, branch] of Object.entries(data)) hash.update(name).update(JSON.stringify(branch));

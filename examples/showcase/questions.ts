@@ -1,9 +1,10 @@
 import type { CompatData } from '@mdn/browser-compat-data';
+import type { View } from 'vitrine';
 import { chromeHas, digest, type Path, walk } from './compat-data.ts';
 import { durationMs, memory, nanosecondsPerCall, sink } from './measure.ts';
 
 /** What a process does with the data, whether that lies in shared memory or in its own heap. */
-export const questions = (get: () => CompatData) => ({
+export const questions = (get: () => View<CompatData>) => ({
   /** The newest value, and one field deep in it. */
   nestedFieldNs: (): number =>
     nanosecondsPerCall(() => get().api['fetch']?.__compat?.support.chrome, 100_000),

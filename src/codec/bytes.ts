@@ -20,7 +20,16 @@ export const bytesCodec: Codec<Uint8Array, Uint8Array> = {
     }
     const { byteLength } = value;
     // Room is asked for first: a value that lies in the room itself (a loan, a reader's window) is not moved by it.
-    new Uint8Array(target.reserve(byteLength), 0, byteLength).set(value);
+    const room = new Uint8Array(target.reserve(byteLength), 0, byteLength);
+    try {
+      room.set(value);
+    } catch (cause) {
+      throw new StoreError(
+        'VALUE_UNSUPPORTED',
+        'the array at $ is detached, its bytes were transferred: publish it before it is transferred, or a copy',
+        { cause, field: '$' },
+      );
+    }
     return byteLength;
   },
 

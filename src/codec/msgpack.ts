@@ -34,11 +34,18 @@ const options = { extensionCodec, useBigInt64: true, maxDepth: DEPTH_LIMIT + 1 }
 const encoder = new Encoder(options);
 const decoder = new Decoder(options);
 
+function decodeArray(bytes: Uint8Array): unknown[] {
+  const members = decoder.decode(bytes);
+  if (!Array.isArray(members)) throw new TypeError('a Map or Set that is no array inside');
+  return members;
+}
+
 extensionCodec.register({
   type: Extension.map,
   encode: (value) => (value instanceof Map ? encoder.encode([...value].flat()) : null),
   decode: (bytes) => {
-    const flat = decoder.decode(bytes) as unknown[];
+    const flat = decodeArray(bytes);
+    if (flat.length % 2 !== 0) throw new RangeError('a Map whose last key has no value');
     const map = new Map<unknown, unknown>();
     for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1]);
     return map;
@@ -48,7 +55,7 @@ extensionCodec.register({
 extensionCodec.register({
   type: Extension.set,
   encode: (value) => (value instanceof Set ? encoder.encode([...value]) : null),
-  decode: (bytes) => new Set(decoder.decode(bytes) as unknown[]),
+  decode: (bytes) => new Set(decodeArray(bytes)),
 });
 
 extensionCodec.register({
@@ -78,7 +85,7 @@ extensionCodec.register({
 /**
  * MessagePack, for interchange with other languages: decoded whole by every reader into ordinary objects of its own.
  * Beyond JSON it keeps Date, Map, Set, bigint of 64 bits, Uint8Array and the other typed arrays. As the format has it,
- * `undefined` and holes come back as `null`, -0 as 0, a Buffer as a Uint8Array and lone surrogates as U+FFFD.
+ * `undefined` and holes come back as `null`, -0 as 0, and a Buffer as a Uint8Array.
  */
 export const msgpackCodec: Codec = {
   id: 'msgpack',
@@ -114,6 +121,9 @@ function checkEncodable(value: unknown, path: string, depth: number): void {
     case 'function':
     case 'symbol':
       throw unsupported(`a ${typeof value}`, path);
+    case 'string':
+      checkText(value, path);
+      return;
     case 'bigint':
       if (BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value) {
         throw unsupported('a bigint of more than 64 bits', path);
@@ -129,7 +139,10 @@ function checkEncodable(value: unknown, path: string, depth: number): void {
 function checkObject(value: object, path: string, depth: number): void {
   if (depth >= DEPTH_LIMIT)
     throw unsupported(`nesting of more than ${DEPTH_LIMIT} levels, or a cycle,`, `${path.slice(0, 80)}…`);
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    checkBytes(value, path);
+    return;
+  }
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw unsupported('an invalid Date', path);
     return;
@@ -139,7 +152,7 @@ function checkObject(value: object, path: string, depth: number): void {
   } else if (value instanceof Map) {
     for (const [key, member] of value) {
       checkEncodable(key, `${path}.keys()`, depth + 1);
-      checkEncodable(member, `${path}.get(${String(key)})`, depth + 1);
+      checkEncodable(member, `${path}.get(${typeof key === 'object' ? '…' : String(key)})`, depth + 1);
     }
   } else if (value instanceof Set) {
     for (const member of value) checkEncodable(member, `${path}.values()`, depth + 1);
@@ -150,8 +163,27 @@ function checkObject(value: object, path: string, depth: number): void {
     }
     for (const [key, member] of Object.entries(value)) {
       if (key === '__proto__') throw unsupported('a key named __proto__', path);
+      checkText(key, path);
       checkEncodable(member, `${path}.${key}`, depth + 1);
     }
+  }
+}
+
+/** The library would write bytes that are no UTF-8, and other languages refuse the whole value then. */
+function checkText(text: string, path: string): void {
+  if ((text as string & { isWellFormed(): boolean }).isWellFormed()) return;
+  throw unsupported('a string with half a surrogate pair', path);
+}
+
+function checkBytes(value: ArrayBufferView | ArrayBuffer, path: string): void {
+  // Of another realm, or newer than this list: the library would write its bytes as a Uint8Array and say nothing.
+  if (!(value instanceof Uint8Array) && !TYPED_ARRAYS.some((type) => value instanceof type)) {
+    throw unsupported(`a foreign ${value.constructor.name}`, path);
+  }
+  try {
+    new Uint8Array(ArrayBuffer.isView(value) ? value.buffer : value);
+  } catch {
+    throw unsupported(`a detached ${value.constructor.name}`, path);
   }
 }
 

@@ -10,8 +10,8 @@ import { Adopt, calling, flawError, native, type ReaderHandle, Result } from './
 const COPY_BYTE_LENGTH = 16 * 1024;
 
 /**
- * With so many versions kept, by snapshots, views or raw windows, further ones are copied: finalizers run on turns of the event loop only, and
- * a loop that never yields would gather mappings until the kernel refuses more (65,530 by default).
+ * With so many versions kept, by snapshots, views or raw windows, later ones are copied: finalizers run on turns of the
+ * event loop only, and a loop that never yields would gather mappings until the kernel refuses more (65,530 by default).
  */
 const KEPT_LIMIT = 64;
 
@@ -222,6 +222,8 @@ export class Adopter<V> {
       adoption.supersede();
       throw error instanceof StoreError && error.path === undefined ? this.#located(error, version) : error;
     }
+    if (this.#isClosed) adoption.supersede(); // by the codec
+    this.#ensureOpen();
     this.#newest = adoption;
     this.#remember(this.#sequenceWords, sequence);
     this.#version = version;

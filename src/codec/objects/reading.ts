@@ -26,7 +26,7 @@ export const MAX_READ_DEPTH: number = 2 * MAX_DEPTH + 8;
 const RECORD_WINDOW_BYTES = 192;
 /** In scans, where the next texts follow. Small, since a kept substring holds on to its whole window. */
 const SCAN_WINDOW_BYTES = 2_048;
-const MAX_WINDOWED_TEXT = 64;
+export const MAX_WINDOWED_TEXT = 64;
 
 const CONSTANTS = [undefined, null, false, true] as const;
 

@@ -27,7 +27,7 @@ import {
   TAG_TEXT,
 } from './layout.ts';
 import { lookUpShape } from './read-shapes.ts';
-import { asStoreError, invalid, MAX_READ_DEPTH, Reading } from './reading.ts';
+import { asStoreError, invalid, MAX_READ_DEPTH, MAX_WINDOWED_TEXT, Reading } from './reading.ts';
 import { TextCache } from './text-cache.ts';
 import { Windows } from './windows.ts';
 
@@ -55,8 +55,8 @@ export function validate(source: DecodeSource): void {
 class Validator {
   private readonly reading: Reading;
   private readonly runs: Run[] = [];
-  /** No slot has two parents, so that all runs together are no longer than the payload. */
-  private slotsLeft: number;
+  /** Nothing but short texts and binary data has two parents: all together is no longer than the payload. */
+  private wordsLeft: number;
 
   constructor(source: DecodeSource) {
     this.reading = new Reading(
@@ -68,7 +68,7 @@ class Validator {
       lookUpShape,
       kindReaders,
     );
-    this.slotsLeft = this.reading.words;
+    this.wordsLeft = this.reading.words;
     this.reading.touch();
   }
 
@@ -81,11 +81,16 @@ class Validator {
   }
 
   private push(first: number, count: number, depth: number, holes = false): void {
-    this.slotsLeft -= count;
-    if (!(first + count <= this.reading.words) || this.slotsLeft < 0)
-      invalid('slots that overlap or lie outside of it');
+    if (!(first + count <= this.reading.words)) invalid('slots outside of it');
+    this.spend(count);
     if (depth > MAX_READ_DEPTH) invalid('values that are nested too deeply');
     if (count > 0) this.runs.push({ first, count, holes, depth });
+  }
+
+  /** Charges what the reader charges a touch for, so that no touch of a valid payload runs out. */
+  private spend(words: number): void {
+    this.wordsLeft -= words;
+    if (this.wordsLeft < 0) invalid('values that overlap');
   }
 
   private checkSlot(slot: number, run: Run): void {
@@ -100,11 +105,13 @@ class Validator {
         return;
       case TAG_TEXT:
         if (low + aux > byteLength) invalid('a text outside of it');
+        if (aux > MAX_WINDOWED_TEXT) this.spend(aux >>> 3);
         return;
       case TAG_LONG_TEXT: {
         if (low >= words || aux > 1) invalid('a text');
         const length = u32[2 * low] as number;
         if (low * 8 + 4 + length * (1 + aux) > byteLength) invalid('a text outside of it');
+        this.spend(length >>> 3);
         return;
       }
       case TAG_OBJECT:
@@ -125,6 +132,7 @@ class Validator {
     const { u32, words } = this.reading;
     const length = u32[2 * head] as number;
     const second = u32[2 * head + 1] as number;
+    if (kind !== KIND_BINARY && kind !== KIND_REGEXP) this.spend(1);
     switch (kind) {
       case KIND_ARRAY:
         this.push(head + 1, length, depth, !large);
@@ -137,9 +145,11 @@ class Validator {
       }
       case KIND_INT32S:
         if (head + 1 + length / 2 > words) invalid('numbers outside of it');
+        this.spend(Math.ceil(length / 2));
         return;
       case KIND_DOUBLES:
         if (head + 1 + length > words) invalid('numbers outside of it');
+        this.spend(length);
         return;
       case KIND_DICTIONARY:
         this.checkDictionary(head, length, second, large, depth);
@@ -154,6 +164,7 @@ class Validator {
         return;
       case KIND_BIGINT:
         if (head + 1 + length > words || second > 1 || length * 64 > 2 ** 30) invalid('a big integer');
+        this.spend(length);
         return;
       case KIND_BINARY: {
         const Class = BINARY_CLASSES[length];
@@ -192,8 +203,7 @@ class Validator {
     const index = u32[2 * head + 2] as number;
     const length = 2 ** bits;
     if (bits > 29 || index <= head || index + length > words) invalid('an index outside of it');
-    this.slotsLeft -= length;
-    if (this.slotsLeft < 0) invalid('an index that overlaps');
+    this.spend(length);
     for (let place = 0; place < length; place++) {
       if ((u32[2 * (index + place) + 1] as number) > size) invalid('an index beyond its dictionary');
     }

@@ -11,7 +11,9 @@ type Atom =
   | RegExp
   | Error
   | ArrayBufferView
-  | ArrayBuffer;
+  | ArrayBuffer
+  // What a codec of the user's own may decode to.
+  | ((...args: never[]) => unknown);
 
 /**
  * What a reader sees of a published `T`: deeply read-only. Arrays and tuples are `readonly`, a Map is a
