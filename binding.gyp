@@ -26,7 +26,9 @@
             "native/writer_handle.cc"
           ],
           "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
-          "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+          # Without the last one a worker thread that is terminated inside a native call ends the whole process: Node-API
+          # refuses every call from then on, and node-addon-api takes an error that it cannot throw for fatal.
+          "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
           "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fno-rtti"],
           "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fno-exceptions", "-O3"],
           "cflags+": ["-fvisibility=hidden"]

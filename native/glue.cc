@@ -32,13 +32,17 @@ void InnerBuffer::detach() {
 }
 
 Napi::Value makeOuterBuffer(Napi::Env env, std::byte* bytes, std::size_t byteLength, std::shared_ptr<void> owner) {
-  auto* const held = new std::shared_ptr<void>(std::move(owner));
-  const napi_finalize finalize = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<void>*>(hint); };
+  using Owner = std::shared_ptr<void>;
+  const auto shell = std::make_shared<Owner>(std::move(owner));
+  auto* const held = new std::shared_ptr<Owner>(shell);
+  const napi_finalize finalize = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Owner>*>(hint); };
   napi_value buffer = nullptr;
-  // Not through node-addon-api: when the call fails Node has already run the finalizer, and its wrapper would free
-  // the owner a second time.
+  // Not through node-addon-api, whose wrapper would run the finalizer in any case: when the call fails Node has run it
+  // (too long a buffer), will run it, or never does (a worker that is being terminated).
   const napi_status status = napi_create_external_arraybuffer(env, bytes, byteLength, finalize, held, &buffer);
-  return status == napi_ok ? Napi::Value(env, buffer) : Napi::Value();
+  if (status == napi_ok) return Napi::Value(env, buffer);
+  shell->reset();
+  return {};
 }
 
 }  // namespace vitrine

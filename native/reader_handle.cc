@@ -1,5 +1,6 @@
 #include "reader_handle.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -22,7 +23,7 @@ enum Result {
   kPayloadByteLength,
   kSequence,
   kCodecCount,
-  kHandedOutCount,
+  kKeptCount,
   kIsMapped,
   kSlot,
 };
@@ -146,7 +147,7 @@ void ReaderHandle::Regions::map(unsigned slot) {
   region->incarnation = header.incarnation;
   region->payloadCapacity = facts.byteLength - kHeaderByteLength;
   // Out of mappings or address space: the file serves.
-  if (!mapFile(region->file.get(), facts.byteLength, Access::privateRead, path, region->mapping)) region->file.reset();
+  (void)mapFile(region->file.get(), facts.byteLength, Access::sharedRead, path, region->mapping);
   reader.regions_[slot] = std::move(region);
 }
 
@@ -197,7 +198,7 @@ Napi::Value ReaderHandle::adopt(const Napi::CallbackInfo& info) {
       results_[kPublishNumber] = static_cast<double>(header.publishNumber);
       results_[kPublishedAtMs] = static_cast<double>(header.publishedAtUs) / 1000;
       results_[kPayloadByteLength] = static_cast<double>(header.payloadByteLength);
-      results_[kHandedOutCount] = *handedOutCount_;
+      results_[kKeptCount] = *pinCount_;
       results_[kIsMapped] = region->mapping ? 1 : 0;
     }
   }
@@ -246,9 +247,18 @@ Napi::Value ReaderHandle::letGo(const Napi::CallbackInfo& info) {
 // hold(): number. Keeps the adopted version pinned under this id.
 Napi::Value ReaderHandle::hold(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto pin = std::make_shared<Pin>(state_, header_.slot, candidate_->incarnation);
-  held_[++lastHeldId_] =
-      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.slot, header_.payloadByteLength, {}};
+  // Counted until the last owner has let go, which may be a window that is not collected yet.
+  std::shared_ptr<Pin> pin(new Pin(state_, header_.slot, candidate_->incarnation),
+                           [count = pinCount_](Pin* counted) {
+                             delete counted;
+                             --*count;
+                           });
+  ++*pinCount_;
+  // Around after 32 bits, which is hours of adopting flat out; 0 means a copy to src/synchronizer/adoption.ts.
+  do ++lastHeldId_;
+  while (lastHeldId_ == 0 || held_.contains(lastHeldId_));
+  held_[lastHeldId_] =
+      Held{std::move(pin), std::exchange(candidate_, nullptr), header_.payloadByteLength, {}};
   Napi::MemoryManagement::AdjustExternalMemory(env, kPinWeightByteLength);
   return Napi::Number::New(env, lastHeldId_);
 }
@@ -269,10 +279,8 @@ Napi::Value ReaderHandle::buffer(const Napi::CallbackInfo& info) {
 }
 
 void ReaderHandle::HandedOut::end() {
-  if (!region) return;
-  --*count;
   pin.reset();
-  region.reset();
+  mapping.reset();
 }
 
 // handOut(id): ArrayBuffer of exactly the payload, which keeps its version pinned until it is collected; undefined
@@ -280,17 +288,18 @@ void ReaderHandle::HandedOut::end() {
 Napi::Value ReaderHandle::handOut(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Held* const held = find(info);
-  if (held == nullptr || held->region->mapping->makeWritable()) return env.Undefined();
-  // The user may write now, and what he writes must never be taken for bytes of another version: this region is
-  // ours no longer.
-  if (regions_[held->slot] == held->region) regions_[held->slot].reset();
-
-  ++*handedOutCount_;
-  auto owner = std::make_shared<HandedOut>(held->pin, held->region, handedOutCount_);
+  if (held == nullptr) return env.Undefined();
+  // A mapping of its own: the user may write now, and what he writes must never be taken for bytes of another version,
+  // nor reach a lazy view of this one. Made under the pin: where the kernel copies at once, it copies this version.
+  std::shared_ptr<Mapping> mapping;
+  const auto byteLength = static_cast<std::size_t>(held->payloadByteLength);
+  if (mapFile(held->region->file.get(), kHeaderByteLength + byteLength, Access::privateWrite, "", mapping)) {
+    return env.Undefined();
+  }
+  std::byte* const bytes = mapping->bytes() + kHeaderByteLength;
+  auto owner = std::make_shared<HandedOut>(HandedOut{held->pin, std::move(mapping)});
   held->handedOut = owner;
-  const Napi::Value buffer =
-      makeOuterBuffer(env, held->region->mapping->bytes() + kHeaderByteLength,
-                      static_cast<std::size_t>(held->payloadByteLength), std::move(owner));
+  const Napi::Value buffer = makeOuterBuffer(env, bytes, byteLength, std::move(owner));
   return buffer.IsEmpty() ? env.Undefined() : buffer;
 }
 

@@ -25,7 +25,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
 
  private:
   // A region of one incarnation, mapped for reading; without a mapping where the kernel would not give another one,
-  // then its bytes are read from the file.
+  // then its bytes are read from the file. That stays open: a window that is handed out is another mapping of it.
   struct Region {
     std::uint64_t incarnation = 0;
     std::uint64_t payloadCapacity = 0;
@@ -37,17 +37,14 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   // What a buffer keeps that users may have: until it is collected, or detached because they promised to be done.
   struct HandedOut {
     std::shared_ptr<Pin> pin;
-    std::shared_ptr<Region> region;
-    std::shared_ptr<std::uint32_t> count;
+    std::shared_ptr<Mapping> mapping;
 
-    ~HandedOut() { end(); }
     void end();
   };
 
   struct Held {
     std::shared_ptr<Pin> pin;
     std::shared_ptr<Region> region;
-    unsigned slot = 0;
     std::uint64_t payloadByteLength = 0;
     std::weak_ptr<HandedOut> handedOut;
   };
@@ -90,7 +87,7 @@ class ReaderHandle : public Napi::ObjectWrap<ReaderHandle> {
   RegionHeader header_{};
   std::unordered_map<std::uint32_t, Held> held_;
   std::uint32_t lastHeldId_ = 0;
-  std::shared_ptr<std::uint32_t> handedOutCount_ = std::make_shared<std::uint32_t>(0);
+  std::shared_ptr<std::uint32_t> pinCount_ = std::make_shared<std::uint32_t>(0);
 };
 
 }  // namespace vitrine

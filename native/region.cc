@@ -34,11 +34,6 @@ void Mapping::separate() {
   }
 }
 
-std::optional<Fault> Mapping::makeWritable() {
-  if (::mprotect(address_, byteLength_, PROT_READ | PROT_WRITE) != 0) return lastFault("mprotect", "");
-  return std::nullopt;
-}
-
 std::optional<Fault> Mapping::extend(std::size_t byteLength) {
   void* const address = ::mremap(address_, byteLength_, byteLength, MREMAP_MAYMOVE);
   if (address == MAP_FAILED) return lastFault("mremap", "");
@@ -49,8 +44,8 @@ std::optional<Fault> Mapping::extend(std::size_t byteLength) {
 
 std::optional<Fault> mapFile(int descriptor, std::size_t byteLength, Access access, const std::string& path,
                              std::shared_ptr<Mapping>& mapping) {
-  const int protection = access == Access::sharedWrite ? PROT_READ | PROT_WRITE : PROT_READ;
-  const int flags = access == Access::privateRead ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+  const int protection = access == Access::sharedRead ? PROT_READ : PROT_READ | PROT_WRITE;
+  const int flags = access == Access::privateWrite ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
   void* const address = ::mmap(nullptr, byteLength, protection, flags, descriptor, 0);
   if (address == MAP_FAILED) return lastFault("mmap", path);
   // A forked child has no business with our counts and must not write what we publish.
@@ -128,11 +123,12 @@ bool readAt(int descriptor, void* target, std::size_t byteLength, std::uint64_t 
   return true;
 }
 
-std::optional<RegionHeader> peekHeader(const std::string& path) {
+std::optional<Fault> peekHeader(const std::string& path, std::optional<RegionHeader>& header) {
   Descriptor file;
-  RegionHeader header;
-  if (openFile(path, false, file) || !readAt(file.get(), &header, sizeof header, 0)) return std::nullopt;
-  return header;
+  if (auto fault = openFile(path, false, file)) return fault->errorNumber == ENOENT ? std::nullopt : fault;
+  RegionHeader read;
+  if (readAt(file.get(), &read, sizeof read, 0)) header = read;
+  return std::nullopt;
 }
 
 }  // namespace vitrine

@@ -17,11 +17,12 @@ namespace vitrine {
 
 enum class Access {
   sharedWrite,  // what is written reaches everybody
+  // What others write is seen here. Never private: a private mapping may keep a page as it was, and under
+  // mlockall(MCL_FUTURE) the kernel copies all pages of a writable one when it maps them.
   sharedRead,
-  // For payloads. Read-only at first, so that no private copy of a page can exist and the file's present bytes are
-  // read, under mlockall(MCL_FUTURE) too: there the kernel copies the pages of a private mapping that is writable when
-  // it maps them. makeWritable() is for a mapping that will never be read for another version.
-  privateRead,
+  // For a window of the user over one version that is pinned, never used for another one: what is written into it
+  // stays here.
+  privateWrite,
 };
 
 // One mapping of one file, from its first byte. Unmapped with its last owner.
@@ -41,9 +42,6 @@ class Mapping {
   // Of a private mapping: what is written to the file from now on, by anybody, does not show here. Copies every page
   // that was not written to yet, while others may be writing to them.
   void separate();
-
-  // What is written from now on stays here: copy on write.
-  std::optional<Fault> makeWritable();
 
   // The same file, longer; moves the mapping.
   std::optional<Fault> extend(std::size_t byteLength);
@@ -84,7 +82,7 @@ bool leadsTo(const std::string& path, const FileFacts& facts);
 // Reads bytes without mapping them; false if the file ends before.
 bool readAt(int descriptor, void* target, std::size_t byteLength, std::uint64_t offset);
 
-// The header of the region that a path leads to; nothing if there is none that can be read.
-std::optional<RegionHeader> peekHeader(const std::string& path);
+// The header of the region that a path leads to; nothing where no file of that length is.
+std::optional<Fault> peekHeader(const std::string& path, std::optional<RegionHeader>& header);
 
 }  // namespace vitrine

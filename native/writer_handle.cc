@@ -48,8 +48,7 @@ Napi::Function WriterHandle::define(Napi::Env env) {
                          InstanceMethod<&WriterHandle::commit>("commit"),
                          InstanceMethod<&WriterHandle::drop>("drop"),
                          InstanceMethod<&WriterHandle::isLost>("isLost"),
-                         InstanceMethod<&WriterHandle::isOrphan>("isOrphan"),
-                         InstanceMethod<&WriterHandle::lostRegions>("lostRegions"),
+                         InstanceMethod<&WriterHandle::isRegionLost>("isRegionLost"),
                          InstanceMethod<&WriterHandle::heldByteLength>("heldByteLength"),
                          InstanceMethod<&WriterHandle::availableByteLength>("availableByteLength"),
                          InstanceMethod<&WriterHandle::bury>("bury"),
@@ -112,7 +111,7 @@ Napi::Value WriterHandle::createState(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// openState(): { outcome: 'opened' | 'absent' | flaw, formatVersion, reuse, mode }
+// openState(): { outcome: 'opened' | 'absent' | flaw, formatVersion, reuse, owner, mode, isDestroyed }
 Napi::Value WriterHandle::openState(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   StateFlaw flaw = StateFlaw::none;
@@ -122,11 +121,13 @@ Napi::Value WriterHandle::openState(const Napi::CallbackInfo& info) {
     throwFault(env, *fault);
     return {};
   }
+  if (state_) mode_ = state_->facts().mode & 07777;
   static constexpr const char* kFlawNames[] = {"opened", "byteLength", "magic", "byteOrder", "formatVersion"};
   Napi::Object result = Napi::Object::New(env);
   result.Set("outcome", fault ? "absent" : kFlawNames[static_cast<int>(flaw)]);
   result.Set("formatVersion", Napi::Number::New(env, formatVersion));
   result.Set("reuse", Napi::Boolean::New(env, state_ && state_->reuse()));
+  result.Set("owner", Napi::Number::New(env, state_ ? state_->facts().owner : 0));
   result.Set("mode", Napi::Number::New(env, state_ ? state_->facts().mode & 07777 : 0));
   result.Set("isDestroyed", Napi::Boolean::New(env, state_ && state_->handshake().version().isTombstone()));
   return result;
@@ -143,6 +144,7 @@ Napi::Value WriterHandle::setMode(const Napi::CallbackInfo& info) {
     throwFault(info.Env(), *fault);
     return {};
   }
+  mode_ = mode;
   return info.Env().Undefined();
 }
 
@@ -198,7 +200,6 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
       return {};
     }
   }
-
   publishNumber_ = state.publishNumber;
   for (const auto& region : regions_) {
     if (region) publishNumber_ = std::max(publishNumber_, region->header().publishNumber);
@@ -215,6 +216,10 @@ Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
     } else {
       handshake.announce(VersionWord::nothing());
     }
+  }
+  if (auto fault = removeSuspects(activeSlot)) {
+    throwFault(info.Env(), *fault);
+    return {};
   }
   state.bootId = currentBootId();
   state.epoch += 1;
@@ -273,11 +278,14 @@ Napi::Value WriterHandle::claim(const Napi::CallbackInfo& info) {
 Napi::Value WriterHandle::createRegion(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto region = std::make_unique<Region>();
-  const std::uint32_t id = ++lastFreshId_;
+  // Around after 32 bits, which is half a day of replacing flat out: an id below the slots would be taken for one.
+  do lastFreshId_ = std::max(lastFreshId_ + 1, std::uint32_t{kSlotLimit});
+  while (fresh_.contains(lastFreshId_));
+  const std::uint32_t id = lastFreshId_;
   region->path = prefix_ + "_data_tmp_" + std::to_string(::getpid()) + "_" + std::to_string(id);
   ::unlink(region->path.c_str());  // ours alone while we hold the lock
   const std::uint64_t byteLength = kHeaderByteLength + toBytes(info[0]);
-  auto fault = createFile(region->path, state_->facts().mode & 07777, byteLength, region->file);
+  auto fault = createFile(region->path, mode_, byteLength, region->file);
   if (!fault) fault = inspectFile(region->file.get(), region->path, region->facts);
   if (!fault) fault = mapFile(region->file.get(), byteLength, Access::sharedWrite, region->path, region->mapping);
   if (fault) {
@@ -294,9 +302,12 @@ Napi::Value WriterHandle::growRegion(const Napi::CallbackInfo& info) {
   Region& region = *find(info[0]);
   const std::uint64_t byteLength = kHeaderByteLength + toBytes(info[1]);
   region.buffer.detach();
+  FileFacts facts;
   auto fault = growFile(region.file.get(), region.facts.byteLength, byteLength, region.path);
-  if (!fault) fault = inspectFile(region.file.get(), region.path, region.facts);
-  if (!fault) fault = region.mapping->extend(region.facts.byteLength);
+  if (!fault) fault = inspectFile(region.file.get(), region.path, facts);
+  if (!fault) fault = region.mapping->extend(facts.byteLength);
+  // Not before the mapping is as long: a codec may go on in what it has.
+  if (!fault) region.facts = facts;
   if (fault) {
     throwFault(info.Env(), *fault);
     return {};
@@ -345,13 +356,29 @@ Napi::Value WriterHandle::endLoan(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Of the file that the slot's path leads to, if it is a region of this store. One that we do not have open may still be
-// there: a predecessor died between rename and W2.
-std::uint64_t WriterHandle::incarnationAtPath(unsigned slot) const {
-  if (regions_[slot]) return regions_[slot]->incarnation;
-  const std::optional<RegionHeader> header = peekHeader(regionPath(slot));
-  const bool isOurs = header && header->magic == kRegionMagic && header->storeId == state_->storeId();
-  return isOurs ? header->incarnation : 0;
+// The incarnation of the file that the slot's path leads to, 0 if that is no region of this store. One that we do not
+// have open may still be there: a predecessor died between rename and W2.
+std::optional<Fault> WriterHandle::findIncarnation(unsigned slot, std::uint64_t& incarnation) const {
+  incarnation = regions_[slot] ? regions_[slot]->incarnation : 0;
+  if (regions_[slot]) return std::nullopt;
+  std::optional<RegionHeader> header;
+  if (auto fault = peekHeader(regionPath(slot), header)) return fault;
+  if (header && header->magic == kRegionMagic && header->storeId == state_->storeId()) incarnation = header->incarnation;
+  return std::nullopt;
+}
+
+// What a predecessor left at a path when it died between rename and W2, or between W7 and unlink, is memory until it
+// goes. W7 keeps its incarnation from coming again.
+std::optional<Fault> WriterHandle::removeSuspects(int activeSlot) {
+  for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
+    if (regions_[slot] || static_cast<int>(slot) == activeSlot || ::access(regionPath(slot).c_str(), F_OK) != 0) continue;
+    std::uint64_t incarnation = 0;
+    if (auto fault = findIncarnation(slot, incarnation)) return fault;
+    if (incarnation == 0) continue;  // somebody else's; it goes when its slot is needed
+    state_->handshake().vacate(slot, incarnation);
+    ::unlink(regionPath(slot).c_str());
+  }
+  return std::nullopt;
 }
 
 // commit(place, slot, byteLength: number): number, the publish number. The region at `place` becomes the newest
@@ -364,7 +391,12 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
   auto handshake = state_->handshake();
   Region& region = *find(info[0]);
   if (isFresh) {
-    region.incarnation = handshake.nextIncarnation(slot, incarnationAtPath(slot));
+    std::uint64_t incarnation = 0;
+    if (auto fault = findIncarnation(slot, incarnation)) {
+      throwFault(info.Env(), *fault);
+      return {};
+    }
+    region.incarnation = handshake.nextIncarnation(slot, incarnation);
   }
 
   RegionHeader header{};
@@ -406,8 +438,10 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
 }
 
 void WriterHandle::vacate(unsigned slot) {
-  state_->handshake().vacate(slot, regions_[slot]->incarnation);
-  ::unlink(regionPath(slot).c_str());
+  const Region& region = *regions_[slot];
+  state_->handshake().vacate(slot, region.incarnation);
+  // Not what came to the path since: it may belong to a writer of whom we have not heard yet.
+  if (leadsTo(region.path, region.facts)) ::unlink(region.path.c_str());
   regions_[slot].reset();
 }
 
@@ -420,23 +454,20 @@ Napi::Value WriterHandle::drop(const Napi::CallbackInfo& info) {
 
 // isLost(): boolean. Have the files been deleted or replaced under this writer?
 Napi::Value WriterHandle::isLost(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), !state_->isInPlace() || !lock_.isInPlace());
-}
-
-// isOrphan(): boolean. Has the state region lost its name, so that nobody can come to it any more?
-Napi::Value WriterHandle::isOrphan(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), !state_->isInPlace());
-}
-
-// lostRegions(): number[], the slots whose file somebody deleted or replaced
-Napi::Value WriterHandle::lostRegions(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  Napi::Array lost = Napi::Array::New(env);
-  for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
-    const auto& region = regions_[slot];
-    if (region && !leadsTo(region->path, region->facts)) lost.Set(lost.Length(), Napi::Number::New(env, slot));
+  const bool isStateLost = !state_->isInPlace();
+  if (isStateLost) {
+    // Nobody finds this state region any more: tell those who still have it mapped. If the lock alone was lost, the
+    // state region is another writer's by now.
+    state_->handshake().bury();
+    wakeAll(state_->region().sequence.value);
   }
-  return lost;
+  return Napi::Boolean::New(info.Env(), isStateLost || !lock_.isInPlace());
+}
+
+// isRegionLost(slot): boolean. Has somebody deleted or replaced the file of this slot's region?
+Napi::Value WriterHandle::isRegionLost(const Napi::CallbackInfo& info) {
+  const auto& region = regions_[info[0].As<Napi::Number>().Uint32Value()];
+  return Napi::Boolean::New(info.Env(), region && !leadsTo(region->path, region->facts));
 }
 
 // heldByteLength(): number of bytes in all regions of this writer
@@ -466,7 +497,7 @@ Napi::Value WriterHandle::close(const Napi::CallbackInfo& info) {
   for (const auto& [id, region] : fresh_) ::unlink(region->path.c_str());
   fresh_.clear();
   for (auto& region : regions_) region.reset();
-  if (state_) state_->region().pid = 0;
+  if (state_ && lock_.isInPlace()) state_->region().pid = 0;
   state_.reset();
   lock_.release();
   return info.Env().Undefined();

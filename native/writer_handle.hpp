@@ -60,8 +60,7 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   Napi::Value commit(const Napi::CallbackInfo& info);
   Napi::Value drop(const Napi::CallbackInfo& info);
   Napi::Value isLost(const Napi::CallbackInfo& info);
-  Napi::Value isOrphan(const Napi::CallbackInfo& info);
-  Napi::Value lostRegions(const Napi::CallbackInfo& info);
+  Napi::Value isRegionLost(const Napi::CallbackInfo& info);
   Napi::Value heldByteLength(const Napi::CallbackInfo& info);
   Napi::Value availableByteLength(const Napi::CallbackInfo& info);
   Napi::Value bury(const Napi::CallbackInfo& info);
@@ -70,13 +69,15 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   std::string regionPath(unsigned slot) const;
   Region* find(const Napi::Value& place);
   std::optional<Fault> openRegion(unsigned slot);
-  std::uint64_t incarnationAtPath(unsigned slot) const;
+  std::optional<Fault> findIncarnation(unsigned slot, std::uint64_t& incarnation) const;
+  std::optional<Fault> removeSuspects(int activeSlot);
   bool isActiveRegionSound(unsigned slot) const;
   void vacate(unsigned slot);
 
   std::string prefix_;
   WriterLock lock_;
   std::shared_ptr<State> state_;
+  mode_t mode_ = 0;                  // of the files of regions to come
   std::uint64_t publishNumber_ = 0;  // the highest that may have been given away
   std::uint64_t activeNumber_ = 0;   // of the newest version
   std::uint32_t flags_ = kFlagPayloadHashed;

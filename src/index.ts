@@ -2,6 +2,7 @@
 export { bytesCodec } from './codec/bytes.ts';
 export type { Codec, DecodeOptions, DecodeSource, EncodeTarget } from './codec/codec.ts';
 export { msgpackCodec } from './codec/msgpack.ts';
+export { column, forEachInColumn, type Mutable, toPlain, type View } from './codec/objects/index.ts';
 export { StoreError, type StoreErrorCode, type StoreErrorDetails } from './errors.ts';
 export {
   type Loan,

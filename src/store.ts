@@ -1,12 +1,13 @@
 import { bytesCodec } from './codec/bytes.ts';
 import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
-import { createObjectsCodec } from './codec/objects/index.ts';
+import { createObjectsCodec, type View } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
-import { Adopter, type AdopterStats, NEVER } from './synchronizer/adopter.ts';
+import { Adopter, type AdopterStats, MISSING } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
+import type { Draft } from './synchronizer/draft.ts';
 import { native } from './synchronizer/native.ts';
-import type { Draft, Publisher, PublisherStats } from './synchronizer/publisher.ts';
+import type { Publisher, PublisherStats } from './synchronizer/publisher.ts';
 import { takeOver } from './synchronizer/takeover.ts';
 
 /** The codecs that every reader knows. One that keeps caches is made anew for each writer and reader. */
@@ -176,6 +177,8 @@ export class Writer<T> {
       byteLength = this.#codec.encode(value, draft);
     } catch (error) {
       draft.abort();
+      // A getter or toJSON of the value may have closed this writer.
+      this.#publisher.ensureOpen();
       throw error;
     }
     return draft.commit(byteLength);
@@ -213,7 +216,7 @@ export class Writer<T> {
    * Ends the store: its files are removed. Readers keep the last version they have adopted and look for a new store at
    * the location.
    *
-   * @throws {StoreError} `CLOSED`
+   * @throws {StoreError} `CLOSED`, `STORE_LOST`: the files at the location are another writer's
    */
   destroy(): void {
     this.#publisher.destroy();
@@ -227,12 +230,12 @@ export class Writer<T> {
 
 /** A counted handle on one version: its value stays as it is until the handle is released. */
 export class Snapshot<T> {
-  readonly #adoption: Adoption<T>;
+  readonly #adoption: Adoption<View<T>>;
   readonly #onRelease: () => void;
   #isReleased = false;
 
   /** @internal Use {@link Reader.snapshot}. */
-  constructor(adoption: Adoption<T>, onRelease: () => void) {
+  constructor(adoption: Adoption<View<T>>, onRelease: () => void) {
     adoption.addSnapshot();
     this.#adoption = adoption;
     this.#onRelease = onRelease;
@@ -243,7 +246,7 @@ export class Snapshot<T> {
    *
    * @throws {StoreError} `SNAPSHOT_RELEASED`
    */
-  get value(): T {
+  get value(): View<T> {
     if (this.#isReleased) {
       throw new StoreError(
         'SNAPSHOT_RELEASED',
@@ -296,18 +299,18 @@ export class Snapshot<T> {
 
 /** Reads the newest version of a store, which may appear later. */
 export class Reader<T> {
-  readonly #adopter: Adopter<T>;
+  readonly #adopter: Adopter<View<T>>;
   // What `current()` compares and answers with: copies of the adopter's, one property away.
   #words: Int32Array;
-  #seen: number = NEVER;
-  #value: T | undefined;
+  #seen = 0;
+  #value: View<T> | undefined;
   #heldSnapshots = 0;
 
   /** @internal Use {@link openReader}. */
   constructor(location: string, options: ReaderOptions) {
     const { verify = false } = options;
     checkBoolean('verify', verify);
-    this.#adopter = new Adopter<T>(location, verify, decoderFor<T>(options));
+    this.#adopter = new Adopter<View<T>>(location, verify, decoderFor<View<T>>(options));
     this.#words = this.#adopter.words;
   }
 
@@ -330,8 +333,8 @@ export class Reader<T> {
    * `FORMAT_UNSUPPORTED`, `REGION_INVALID`, `CODEC_UNKNOWN`, `BYTES_INVALID`, `CONTENDED`, `FILE_SYSTEM_UNSUPPORTED`,
    * `LOCATION_INVALID`, `SYSTEM`
    */
-  current(): T {
-    if (this.#words[0] === this.#seen) return this.#value as T;
+  current(): View<T> {
+    if (this.#words[0] === this.#seen) return this.#value as View<T>;
     return this.#refresh();
   }
 
@@ -354,7 +357,8 @@ export class Reader<T> {
 
   /** Lets go of the store. Snapshots and values stay as they are. Twice is fine. */
   close(): void {
-    this.#seen = NEVER;
+    this.#words = MISSING;
+    this.#seen = 0;
     this.#value = undefined;
     this.#adopter.close();
   }
@@ -364,7 +368,7 @@ export class Reader<T> {
     this.close();
   }
 
-  #refresh(): T {
+  #refresh(): View<T> {
     const adoption = this.#adopter.newest();
     adoption.giveOut();
     this.#words = this.#adopter.words;
@@ -433,11 +437,11 @@ export function verify(location: string, options: Pick<ReaderOptions, 'codecs'> 
 }
 
 /** Decodes what is adopted with the codec that its header names. */
-function decoderFor<T>({
+function decoderFor<V>({
   codecs = [],
   freeze = true,
   verify = false,
-}: ReaderOptions): (adoption: Adoption<T>) => T {
+}: ReaderOptions): (adoption: Adoption<V>) => V {
   checkBoolean('freeze', freeze);
   if (!Array.isArray(codecs)) {
     throw new StoreError('OPTION_INVALID', 'codecs must be an array: `{ codecs: [own] }`', {
@@ -465,7 +469,7 @@ function decoderFor<T>({
     }
     const source = ownCodec === undefined ? adoption : new OwnSource(adoption);
     if (verify) codec.validate?.(source);
-    const value = codec.decode(source, options) as T;
+    const value = codec.decode(source, options) as V;
     if (!codec.keepsBytes) adoption.finishBytes();
     return value;
   };

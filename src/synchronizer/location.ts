@@ -17,12 +17,14 @@ export interface Location {
 /** Room for the longest suffix below the 255 bytes of a file name. */
 const NAME_BYTE_LIMIT = 200;
 
-/** File systems that were seen to work, by statfs magic: mappings of one file share its pages, names are atomic. */
+/**
+ * File systems where mappings of one file share its pages, names are atomic, and rewriting allocated bytes needs no space
+ * (on btrfs it does: copy on write, and a full disk would be a SIGBUS), by statfs magic.
+ */
 const KNOWN_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x01021994, 'tmpfs'],
   [0xef53, 'ext4'],
   [0x58465342, 'xfs'],
-  [0x9123683e, 'btrfs'],
   // Files created there; a file of a lower layer is copied when it is written, and who had it open keeps the old one.
   [0x794c7630, 'overlay'],
 ]);

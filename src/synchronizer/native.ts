@@ -19,7 +19,7 @@ export const Result = {
   payloadByteLength: 2,
   sequence: 3,
   codecCount: 4,
-  handedOutCount: 5,
+  keptCount: 5,
   isMapped: 6,
   slot: 7,
   count: 8,
@@ -54,6 +54,7 @@ export interface WriterHandle {
     outcome: 'opened' | 'absent' | StateFlaw;
     formatVersion: number;
     reuse: boolean;
+    owner: number;
     mode: number;
     isDestroyed: boolean;
   };
@@ -74,8 +75,7 @@ export interface WriterHandle {
   commit(place: number, slot: number, byteLength: number): number;
   drop(slot: number): void;
   isLost(): boolean;
-  isOrphan(): boolean;
-  lostRegions(): number[];
+  isRegionLost(slot: number): boolean;
   heldByteLength(): number;
   availableByteLength(): number;
   bury(): void;

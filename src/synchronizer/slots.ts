@@ -32,6 +32,9 @@ export class Slots {
   readonly #buffers: (ArrayBuffer | undefined)[] = [];
   /** Slots whose region is being written, by a publish or a loan: a bit a slot. */
   #claimed = 0;
+  #claimedCount = 0;
+  /** Beside the active slot one stays unclaimed, for a region without a name to go to. */
+  readonly #claimLimit: number;
   #active: number;
   #leftLast = -1;
 
@@ -40,6 +43,7 @@ export class Slots {
     this.#count = count;
     this.#reuse = reuse;
     this.#active = active;
+    this.#claimLimit = slotLimit - 2;
     for (let slot = 0; slot < slotLimit; slot += 1) {
       this.#capacities.push(native.capacity(slot));
       this.#leftAt.push(0);
@@ -61,14 +65,16 @@ export class Slots {
 
   /** Claims a slot whose region can be rewritten in place and holds so many bytes; -1 if there is none. */
   claim(byteLength: number): number {
-    if (!this.#reuse || this.#isLastAvailable) return -1;
+    if (!this.#reuse || this.#claimedCount >= this.#claimLimit) return -1;
     // The one left last has the warmest pages, and the others become idle.
     if (this.#leftLast >= 0 && this.#tryClaim(this.#leftLast, byteLength)) return this.#leftLast;
     return this.#latest((slot) => this.#tryClaim(slot, byteLength));
   }
 
   unclaim(slot: number): void {
+    if ((this.#claimed & (1 << slot)) === 0) return;
     this.#claimed &= ~(1 << slot);
+    this.#claimedCount -= 1;
   }
 
   /** The room of a claimed slot. */
@@ -85,6 +91,7 @@ export class Slots {
     if (!this.#isAvailable(slot) || !mayHold(this.#capacities[slot]!, byteLength)) return false;
     if (!this.#native.claim(slot)) return false;
     this.#claimed |= 1 << slot;
+    this.#claimedCount += 1;
     return true;
   }
 
@@ -137,15 +144,11 @@ export class Slots {
   }
 
   /**
-   * Slots that have lost their file by somebody else's doing lead nowhere, so that they are replaced. The active one
-   * and those that are being written stay until they have been left.
+   * Gives back regions whose file somebody deleted, so that they are replaced. The active one must not be, and a claimed
+   * one is being written: each is left until the next look after it was left.
    */
-  forget(slots: readonly number[]): void {
-    for (const slot of slots) {
-      if (!this.#isAvailable(slot)) continue;
-      this.#native.drop(slot);
-      this.#setCapacity(slot, -1);
-    }
+  giveBackLost(): void {
+    this.#giveBack((slot) => this.#native.isRegionLost(slot));
   }
 
   #giveBackIdle(publishNumber: number): void {
@@ -169,13 +172,6 @@ export class Slots {
   #setCapacity(slot: number, capacity: number): void {
     this.#capacities[slot] = capacity;
     this.#buffers[slot] = undefined;
-  }
-
-  /** With one more claim a fresh region would find no slot to go to. */
-  get #isLastAvailable(): boolean {
-    let available = this.#capacities.length - (this.#active < 0 ? 0 : 1);
-    for (let claimed = this.#claimed; claimed !== 0; claimed &= claimed - 1) available -= 1;
-    return available <= 1;
   }
 
   #isAvailable(slot: number): boolean {

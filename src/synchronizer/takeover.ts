@@ -57,9 +57,12 @@ export function takeOver(given: string, options: PublisherOptions): Publisher {
 
 function acquireLock(location: Location, handle: WriterHandle): void {
   const deadlineMs = Date.now() + EXIT_WAIT_MS;
+  let seenRunning = 0;
   while (!calling(() => handle.lock())) {
     const pid = handle.holderPid();
-    if (isRunning(pid) || Date.now() >= deadlineMs) {
+    seenRunning = isRunning(pid) ? seenRunning + 1 : 0;
+    // Seen twice, because between taking a SIGKILL and being on its way out a process looks like any other.
+    if (seenRunning > 1 || Date.now() >= deadlineMs) {
       throw new StoreError(
         'WRITER_EXISTS',
         `${location.given} has a writer${pid === 0 ? '' : `, process ${pid}`}: a store has one writer at a time; ` +
@@ -71,14 +74,18 @@ function acquireLock(location: Location, handle: WriterHandle): void {
   }
 }
 
-/** Whether the process is there and not on its way out. The lock decides; this says whether waiting could help. */
+/** Whether the process is there and not about to go. The lock decides; this says whether waiting could help. */
 function isRunning(pid: number): boolean {
   if (pid === 0) return false;
   try {
     // `pid (name) state ppid pgrp session tty tpgid flags …`; the name may hold anything.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
     const PF_EXITING = 4;
-    return !'ZX'.includes(fields[0] ?? 'X') && (Number(fields[6]) & PF_EXITING) === 0;
+    if ('ZX'.includes(fields[0] ?? 'X') || (Number(fields[6]) & PF_EXITING) !== 0) return false;
+    // Killed, and not yet scheduled to notice.
+    const SIGKILL = 1n << 8n;
+    const pending = readFileSync(`/proc/${pid}/status`, 'latin1').matchAll(/^(?:SigPnd|ShdPnd):\s*(\w+)$/gm);
+    return [...pending].every(([, mask]) => (BigInt(`0x${mask}`) & SIGKILL) === 0n);
   } catch {
     return false;
   }
@@ -103,6 +110,13 @@ function openOrCreateState(location: Location, handle: WriterHandle, options: Pu
     throw state.outcome === 'absent'
       ? new StoreError('STORE_LOST', `${path} was deleted while it was being created: try again`, { path })
       : flawError(path, state.outcome, state.formatVersion);
+  }
+  if (state.owner !== process.geteuid?.()) {
+    throw new StoreError(
+      'PERMISSION',
+      `${path} belongs to user ${state.owner}, who could read what you publish: remove it, or choose another location`,
+      { path },
+    );
   }
   if (state.reuse !== options.reuse) {
     throw new StoreError(

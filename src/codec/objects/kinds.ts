@@ -50,7 +50,8 @@ function readRecords(reading: Reading, head: number, large: boolean): unknown {
   const { stride } = shape;
   if (stride === 0) invalid('records without fields');
   if (!(head + 1 + length * stride <= reading.words)) invalid('a value outside of it');
-  reading.spend(length + 1);
+  // The rows are charged one by one: no word of an honest payload is charged twice.
+  reading.spend(1);
   const array = new Array<unknown>(length);
   reading.scans++;
   for (let i = 0, first = head + 1; i < length; i++, first += stride)
@@ -171,7 +172,8 @@ function readBinary(reading: Reading, head: number): unknown {
 }
 
 function readRegExp(reading: Reading, head: number): unknown {
-  enter(reading, head, 3);
+  if (!(head + 3 <= reading.words)) invalid('a regular expression outside of it');
+  reading.spend(3);
   const regexp = new RegExp(readTextSlot(reading, head), readTextSlot(reading, head + 1));
   const lastIndex = readSlot(reading, head + 2);
   if (typeof lastIndex !== 'number') invalid('a regular expression');

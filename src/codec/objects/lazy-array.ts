@@ -47,7 +47,7 @@ export class LazyArray implements LazyCollection {
 
   /** Row `index`, which is below the length. */
   row(index: number): unknown {
-    if (--this.readsLeft < 0) this.settleDown();
+    if (--this.readsLeft < 0) return this.settleDown()[index];
     const number = index >>> PAGE_SHIFT;
     const known = this.pages.get(number)?.rows[index & (PAGE_ROWS - 1)];
     const next = index === this.lastRead + 1;
@@ -105,11 +105,12 @@ export class LazyArray implements LazyCollection {
     return target;
   }
 
-  private settleDown(): void {
+  private settleDown(): unknown[] {
     this.readsLeft = Number.POSITIVE_INFINITY;
     const target = this.complete();
     this.settle?.(new Held(this.proxy, target));
     this.settle = null;
+    return target;
   }
 
   private keptPage(number: number, whole: boolean): Page {

@@ -5,6 +5,7 @@ import { ROOT_SLOT } from './layout.ts';
 import { lookUpShape, ShapeTables } from './read-shapes.ts';
 import { Reading, readTouched } from './reading.ts';
 import { TextCache } from './text-cache.ts';
+import { validate } from './validate.ts';
 import { WindowCache } from './windows.ts';
 
 /** The name of this layout in the header of regions. */
@@ -44,5 +45,9 @@ class ObjectsCodec implements Codec {
       kindReaders,
     );
     return readTouched(reading, ROOT_SLOT);
+  }
+
+  validate(source: DecodeSource): void {
+    validate(source);
   }
 }

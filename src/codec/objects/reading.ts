@@ -20,13 +20,13 @@ import type { TextCache } from './text-cache.ts';
 import type { Windows } from './windows.ts';
 
 /** How many nested values one touch may meet: an error nests twice for the encoder's once. */
-const MAX_READ_DEPTH = 2 * MAX_DEPTH + 8;
+export const MAX_READ_DEPTH: number = 2 * MAX_DEPTH + 8;
 
 /** A text near its record's other texts: one call into native code reads them all. */
 const RECORD_WINDOW_BYTES = 192;
 /** In scans, where the next texts follow. Small, since a kept substring holds on to its whole window. */
 const SCAN_WINDOW_BYTES = 2_048;
-const MAX_WINDOWED_TEXT = 64;
+export const MAX_WINDOWED_TEXT = 64;
 
 const CONSTANTS = [undefined, null, false, true] as const;
 

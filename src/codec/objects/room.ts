@@ -5,6 +5,9 @@ import { WindowCache, type Windows } from './windows.ts';
 
 const MIN_BYTE_LENGTH = 4_096;
 
+const NO_F64 = new Float64Array(0);
+const NO_U32 = new Uint32Array(0);
+
 /**
  * The room of one payload while it is written: words are taken from its beginning to its end, and it grows when
  * they run out.
@@ -13,8 +16,8 @@ const MIN_BYTE_LENGTH = 4_096;
  * are read anew at each use.
  */
 export class Room {
-  f64: Float64Array = new Float64Array(0);
-  u32: Uint32Array = new Uint32Array(0);
+  f64: Float64Array = NO_F64;
+  u32: Uint32Array = NO_U32;
   bytes!: Windows['bytes'];
   /** The first free word. */
   top = 0;
@@ -36,8 +39,8 @@ export class Room {
   /** Lets go of the target and its buffer. */
   end(): void {
     this.target = null;
-    this.f64 = new Float64Array(0);
-    this.u32 = new Uint32Array(0);
+    this.f64 = NO_F64;
+    this.u32 = NO_U32;
     this.limit = 0;
   }
 

@@ -29,6 +29,9 @@ export class TextWriter {
   /** A slot that holds the text: whoever copies it refers to the same bytes. */
   private readonly knownSlot = new Uint32Array(KNOWN_ENTRIES);
   private readonly knownBlock = new Uint32Array(KNOWN_ENTRIES);
+  /** Where a payload's known texts are, as long as they are few. */
+  private readonly knownPlaces = new Uint16Array(KNOWN_ENTRIES);
+  private knownCount = 0;
   /** The number of the current block; counts on from payload to payload. */
   private block = 1;
   /** Known texts of earlier blocks than this one are forgotten. */
@@ -49,7 +52,10 @@ export class TextWriter {
 
   /** Forgets the texts, which may hold on to much larger ones they were cut from. */
   end(): void {
-    this.knownText.fill('');
+    const { knownPlaces } = this;
+    if (this.knownCount > KNOWN_ENTRIES) this.knownText.fill('');
+    else for (let i = 0; i < this.knownCount; i++) this.knownText[knownPlaces[i] as number] = '';
+    this.knownCount = 0;
     this.rope = '';
   }
 
@@ -76,6 +82,8 @@ export class TextWriter {
     this.knownText[place] = text;
     this.knownSlot[place] = slot;
     this.knownBlock[place] = this.block;
+    // Typed arrays ignore what lies beyond their end.
+    this.knownPlaces[this.knownCount++] = place;
     return 8 + length;
   }
 

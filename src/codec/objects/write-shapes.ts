@@ -48,6 +48,7 @@ export class WriteShape {
   payload = 0;
   write: FieldsWriter;
   private tableRecord: Uint8Array | null = null;
+  private prepared = false;
   private readonly sink: FieldSink;
 
   constructor(keys: readonly string[], nullPrototype: boolean, sink: FieldSink) {
@@ -69,7 +70,9 @@ export class WriteShape {
 
   /** Generates the code now, because many objects of this shape are to come. */
   prepare(): void {
-    if (canGenerateCode) this.write = generatedWriter(this, this.sink);
+    if (this.prepared || !canGenerateCode) return;
+    this.prepared = true;
+    this.write = generatedWriter(this, this.sink);
   }
 
   markLazy(field: number): void {

@@ -10,8 +10,11 @@ export class MemoryTarget implements EncodeTarget {
   readonly asked: number[] = [];
   readonly maxByteLength: number;
 
-  constructor(maxByteLength = 2 ** 32) {
+  private readonly filler: number;
+
+  constructor(maxByteLength = 2 ** 32, filler = 0xab) {
     this.maxByteLength = maxByteLength;
+    this.filler = filler;
   }
 
   reserve(byteLength: number, keptByteLength = 0): ArrayBuffer {
@@ -19,7 +22,7 @@ export class MemoryTarget implements EncodeTarget {
     if (byteLength > this.maxByteLength) throw new StoreError('NO_SPACE', 'the test target is full');
     if (byteLength > this.buffer.byteLength) {
       // As a region does: new bytes are not zeros, and a buffer given earlier is gone.
-      const grown = new Uint8Array(byteLength).fill(0xab);
+      const grown = new Uint8Array(byteLength).fill(this.filler);
       grown.set(new Uint8Array(this.buffer, 0, keptByteLength));
       structuredClone(this.buffer, { transfer: [this.buffer] });
       this.buffer = grown.buffer;

@@ -1,0 +1,31 @@
+import { describe, expect } from 'vitest';
+import { inspect } from '../support/inspect.ts';
+import { it } from '../support/processes.ts';
+
+const PUBLISHES = 100_000;
+
+describe('a writer at full speed and four reader processes', () => {
+  it('shows whole versions only, never an older one, and in the end the newest', async ({ place, start }) => {
+    // How many old versions each reader holds: none, so that regions are rewritten all the time; and more than there
+    // are slots, so that they are replaced.
+    const readers = [0, 1, 3, 9].map((keep) => start('stream-reader', { publishes: PUBLISHES, keep }));
+    for (const reader of readers) await reader.next('reading');
+    const writer = start('stream-writer', { publishes: PUBLISHES });
+    const stats = await writer.next<{ publishes: number; rewrites: number; regions: number }>('published');
+    expect(stats.publishes).toBe(PUBLISHES);
+    // Both ways of publishing were at work.
+    expect(stats.rewrites).toBeGreaterThan(1000);
+    expect(PUBLISHES - stats.rewrites).toBeGreaterThan(100);
+
+    for (const reader of readers) {
+      const finished = await reader.next('finished');
+      expect(finished).toMatchObject({ torn: 0, backwards: 0, last: PUBLISHES });
+      expect(finished['versions']).toBeGreaterThan(100);
+      // Neither copying nor sharing alone.
+      expect(finished['copied']).toBeLessThan(finished['versions'] as number);
+      expect((await reader.ended).code).toBe(0);
+    }
+    expect((await writer.ended).code).toBe(0);
+    expect(inspect(place.prefix)).toMatchObject({ publishNumber: BigInt(PUBLISHES), reuse: true });
+  });
+});
