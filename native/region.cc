@@ -1,6 +1,7 @@
 #include "region.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -19,6 +20,18 @@ std::optional<Fault> Mapping::makePrivate(int descriptor) {
   if (address == MAP_FAILED) return lastFault("mmap", "");
   ::madvise(address_, byteLength_, MADV_DONTFORK);
   return std::nullopt;
+}
+
+void Mapping::separate() {
+  const auto pageByteLength = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  for (std::size_t offset = 0; offset < byteLength_; offset += pageByteLength) {
+    // A byte exchanged for itself is a write to the kernel, and to nobody else: not even to a read() that is filling
+    // the page at this moment.
+    const std::atomic_ref byte(*reinterpret_cast<std::uint8_t*>(bytes() + offset));  // SAFETY: bytes may be any
+    std::uint8_t value = byte.load(std::memory_order_relaxed);
+    while (!byte.compare_exchange_strong(value, value, std::memory_order_relaxed)) {
+    }
+  }
 }
 
 std::optional<Fault> Mapping::extend(std::size_t byteLength) {

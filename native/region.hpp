@@ -39,6 +39,10 @@ class Mapping {
   // Bytes written here no longer reach the file, and nothing that still writes here faults.
   std::optional<Fault> makePrivate(int descriptor);
 
+  // Of a private mapping: what is written to the file from now on, by anybody, does not show here. Copies every page
+  // that was not written to yet, while others may be writing to them.
+  void separate();
+
   // The same file, longer; moves the mapping.
   std::optional<Fault> extend(std::size_t byteLength);
 

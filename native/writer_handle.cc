@@ -63,8 +63,13 @@ WriterHandle::WriterHandle(const Napi::CallbackInfo& info)
 std::string WriterHandle::regionPath(unsigned slot) const { return prefix_ + "_data_" + std::to_string(slot); }
 
 WriterHandle::Region::~Region() {
-  // A loan that was neither committed nor aborted must not go on writing into a file that the next writer may reuse.
-  if (mapping && loan.lock() == mapping) mapping->makePrivate(file.get());
+  const std::shared_ptr<Mapping> lent = loan.lock();
+  if (!lent) return;
+  // A loan that was neither committed nor aborted must not go on writing into a file that the next writer may reuse;
+  // and that one, which does not know of it, must not rewrite what the user's array shows.
+  if (lent == mapping) lent->makePrivate(file.get());
+  FileFacts now;
+  if (!inspectFile(file.get(), path, now) && now.linkCount > 0) lent->separate();
 }
 
 RegionHeader& WriterHandle::Region::header() const {
@@ -412,6 +417,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
   // Last, as a sign for whoever finds the region after a crash. Readers learn of it from the version word.
   std::atomic_ref(target.publishNumber).store(number, std::memory_order_release);
 
+  std::unique_ptr<Region> replaced;  // unmapped on return: readers need not wait for that
   if (isFresh) {
     const std::string path = regionPath(slot);
     if (::rename(region.path.c_str(), path.c_str()) != 0) {
@@ -420,7 +426,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
     }
     handshake.install(slot, region.incarnation);
     region.path = path;
-    regions_[slot] = std::move(fresh_[place]);
+    replaced = std::exchange(regions_[slot], std::move(fresh_[place]));
     fresh_.erase(place);
   }
   const bool mustWake = handshake.announce(VersionWord(slot, payloadByteLength, header.checksum));

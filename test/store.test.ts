@@ -692,6 +692,33 @@ describe('a loan', () => {
     expect([fresh[0], inPlace[99]]).toEqual([250, 250]);
   });
 
+  it('keeps its bytes when its writer is closed and the next one rewrites its region', () => {
+    for (const ends of [true, false]) {
+      const location = freshLocation();
+      const writer = writeBytes(location);
+      for (const fill of [1, 2]) writer.publish(filled(100_000, fill));
+      const loan = writer.loan(100_000);
+      loan.fill(3);
+      if (ends) loan.commit();
+      writer.close();
+      const next = writeBytes(location);
+      for (const fill of [4, 5, 6]) next.publish(filled(100_000, fill));
+      expect(next.stats().rewrites).toBe(3);
+      expectFilled(loan, 100_000, 3);
+    }
+  });
+
+  it.runIf('transfer' in ArrayBuffer.prototype)('is published whole though its array was transferred', () => {
+    const location = freshLocation();
+    const writer = writeBytes(location);
+    const loan = writer.loan(100);
+    loan.fill(3);
+    const moved = (loan.buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer();
+    loan.commit();
+    new Uint8Array(moved).fill(4);
+    expectFilled(read(location).current(), 100, 3);
+  });
+
   it('can be filled from a file', async () => {
     const location = freshLocation();
     const writer = writeBytes(location);

@@ -38,17 +38,21 @@ export function resolveLocation(given: string): Location {
   const refuse = (why: string) =>
     new StoreError('LOCATION_INVALID', `location ${JSON.stringify(given)} ${why}`, { field: 'location' });
   if (typeof given !== 'string') {
-    throw new StoreError('LOCATION_INVALID', `a location is a string, not ${typeof given}`, {
-      field: 'location',
-    });
+    throw new StoreError(
+      'LOCATION_INVALID',
+      `a location must be a string, not ${typeof given}: a bare name, or a path that ends in one`,
+      {
+        field: 'location',
+      },
+    );
   }
-  if (given.includes('\0')) throw refuse('has a NUL byte');
+  if (given.includes('\0')) throw refuse('has a NUL byte: no file name can have one');
   const segments = given.split('/');
   if (segments.includes('..')) throw refuse('has a `..` segment: resolve the path before');
   const name = segments.at(-1) ?? '';
   if (name === '' || name === '.') throw refuse('has no name: give a bare name, or a path that ends in one');
   if (Buffer.byteLength(name) > NAME_BYTE_LIMIT)
-    throw refuse(`has a name of more than ${NAME_BYTE_LIMIT} bytes`);
+    throw refuse(`has a name of more than ${NAME_BYTE_LIMIT} bytes: choose a shorter one`);
   const isBare = segments.length === 1;
   const prefix = isBare ? join(privateDirectory(), name) : resolve(given);
   return { given, prefix, directory: dirname(prefix), isBare };

@@ -203,7 +203,16 @@ function arrayTraps(array: LazyArray): ProxyHandler<unknown[]> {
       if (typeof key === 'string') {
         const index = indexOf(key);
         if (index < 0 || index >= length) return undefined;
-        return { value: array.row(index), writable: false, enumerable: true, configurable: true };
+        const value = array.row(index);
+        // This read may have been the one that completed it.
+        return (
+          Reflect.getOwnPropertyDescriptor(target, key) ?? {
+            value,
+            writable: false,
+            enumerable: true,
+            configurable: true,
+          }
+        );
       }
       return key === INSPECT ? undefined : Reflect.getOwnPropertyDescriptor(target, key);
     },

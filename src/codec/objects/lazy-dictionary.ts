@@ -134,7 +134,16 @@ function dictionaryTraps(dictionary: LazyDictionary): ProxyHandler<Members> {
       if (typeof key !== 'string')
         return key === INSPECT ? undefined : Reflect.getOwnPropertyDescriptor(target, key);
       if (!dictionary.has(key)) return undefined;
-      return { value: dictionary.get(key), writable: false, enumerable: true, configurable: true };
+      const value = dictionary.get(key);
+      // This read may have been the one that completed it.
+      return (
+        Reflect.getOwnPropertyDescriptor(target, key) ?? {
+          value,
+          writable: false,
+          enumerable: true,
+          configurable: true,
+        }
+      );
     },
     ownKeys() {
       return Reflect.ownKeys(dictionary.complete());
