@@ -37,7 +37,6 @@ Napi::Function WriterHandle::define(Napi::Env env) {
                          InstanceMethod<&WriterHandle::configure>("configure"),
                          InstanceMethod<&WriterHandle::capacity>("capacity"),
                          InstanceMethod<&WriterHandle::isFree>("isFree"),
-                         InstanceMethod<&WriterHandle::readerCount>("readerCount"),
                          InstanceMethod<&WriterHandle::claim>("claim"),
                          InstanceMethod<&WriterHandle::createRegion>("createRegion"),
                          InstanceMethod<&WriterHandle::growRegion>("growRegion"),
@@ -254,12 +253,6 @@ Napi::Value WriterHandle::isFree(const Napi::CallbackInfo& info) {
   const auto& region = regions_[slot];
   return Napi::Boolean::New(info.Env(), region && region->loan.expired() &&
                                             state_->handshake().mayRewrite(slot, region->incarnation));
-}
-
-// readerCount(slot): number
-Napi::Value WriterHandle::readerCount(const Napi::CallbackInfo& info) {
-  const unsigned slot = info[0].As<Napi::Number>().Uint32Value();
-  return Napi::Number::New(info.Env(), static_cast<double>(state_->handshake().slotWord(slot).count()));
 }
 
 // claim(slot): boolean. Takes this inactive slot's region for rewriting in place, if it is free.
