@@ -80,6 +80,27 @@ describe('a full file system', () => {
     }
   });
 
+  it('takes back what a killed reader had counted on before it refuses', async ({ place, start, skip }) => {
+    const directory = join(place.directory, 'small');
+    skip(!mountSmall(directory), 'mount is not permitted here');
+    try {
+      const prefix = join(directory, 'store');
+      using writer = openWriter<Uint8Array>(prefix, { codec: 'bytes' });
+      writer.publish(payload(1, 300 * KIB));
+      const reader = start('puppet', { prefix });
+      await reader.ask('openReader');
+      await reader.ask('hold');
+      await reader.kill();
+      writer.publish(payload(2, 300 * KIB));
+      expect(() => writeFileSync(join(directory, 'filler'), Buffer.alloc(4 * MIB))).toThrowError('ENOSPC');
+      for (let number = 3; number <= 6; number += 1) {
+        expect(writer.publish(payload(number, 300 * KIB))).toBe(number);
+      }
+    } finally {
+      execFileSync('umount', ['--lazy', directory]);
+    }
+  });
+
   it('refuses to create a store, and leaves nothing behind', ({ place, skip }) => {
     const directory = join(place.directory, 'small');
     skip(!mountSmall(directory), 'mount is not permitted here');
