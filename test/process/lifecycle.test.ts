@@ -50,10 +50,10 @@ describe('a store whose files are deleted under a live writer', () => {
     expect(await second.ask('publish')).toBe(3);
     await expect(first.ask('publishUntilError')).rejects.toMatchObject({ code: 'STORE_LOST' });
     await expect(first.ask('publish')).rejects.toMatchObject({ code: 'STORE_LOST' });
-    await first.ask('closeWriter');
-    await second.ask('publish');
-    expect(inspect(place.prefix)).toMatchObject({ pid: second.pid });
     expect(inspect(place.prefix).active).not.toBe('destroyed');
+    await first.ask('closeWriter');
+    expect(inspect(place.prefix)).toMatchObject({ pid: second.pid });
+    await second.ask('publish');
     using reader = openReader<Uint8Array>(place.prefix);
     expect(isPayload(reader.current(), reader.version)).toBe(true);
   });

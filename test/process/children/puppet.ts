@@ -85,8 +85,7 @@ serve({
   },
   /** Forgets a snapshot without releasing it. */
   forget: ({ id }: { id: number }) => held.delete(id),
-  forgetAll(): void {
-    held.clear();
+  forgetReader(): void {
     reader = undefined;
   },
   collect,
