@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+/** Where .ci/run wants the results as JSON; `npm cit` hands no arguments on. */
+const resultsFile = process.env['VITRINE_TEST_RESULTS'];
+
 export default defineConfig({
   test: {
+    reporters: resultsFile ? ['default', ['json', { outputFile: resultsFile }]] : ['default'],
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     execArgv: ['--expose-gc'],

@@ -37,7 +37,6 @@ Napi::Function WriterHandle::define(Napi::Env env) {
                          InstanceMethod<&WriterHandle::configure>("configure"),
                          InstanceMethod<&WriterHandle::capacity>("capacity"),
                          InstanceMethod<&WriterHandle::isFree>("isFree"),
-                         InstanceMethod<&WriterHandle::readerCount>("readerCount"),
                          InstanceMethod<&WriterHandle::claim>("claim"),
                          InstanceMethod<&WriterHandle::createRegion>("createRegion"),
                          InstanceMethod<&WriterHandle::growRegion>("growRegion"),
@@ -256,12 +255,6 @@ Napi::Value WriterHandle::isFree(const Napi::CallbackInfo& info) {
                                             state_->handshake().mayRewrite(slot, region->incarnation));
 }
 
-// readerCount(slot): number
-Napi::Value WriterHandle::readerCount(const Napi::CallbackInfo& info) {
-  const unsigned slot = info[0].As<Napi::Number>().Uint32Value();
-  return Napi::Number::New(info.Env(), static_cast<double>(state_->handshake().slotWord(slot).count()));
-}
-
 // claim(slot): boolean. Takes this inactive slot's region for rewriting in place, if it is free.
 Napi::Value WriterHandle::claim(const Napi::CallbackInfo& info) {
   const unsigned slot = info[0].As<Napi::Number>().Uint32Value();
@@ -417,6 +410,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
   // Last, as a sign for whoever finds the region after a crash. Readers learn of it from the version word.
   std::atomic_ref(target.publishNumber).store(number, std::memory_order_release);
 
+  std::unique_ptr<Region> replaced;  // unmapped on return: readers need not wait for that
   if (isFresh) {
     const std::string path = regionPath(slot);
     if (::rename(region.path.c_str(), path.c_str()) != 0) {
@@ -425,7 +419,7 @@ Napi::Value WriterHandle::commit(const Napi::CallbackInfo& info) {
     }
     handshake.install(slot, region.incarnation);
     region.path = path;
-    regions_[slot] = std::move(fresh_[place]);
+    replaced = std::exchange(regions_[slot], std::move(fresh_[place]));
     fresh_.erase(place);
   }
   const bool mustWake = handshake.announce(VersionWord(slot, payloadByteLength, header.checksum));

@@ -49,7 +49,6 @@ class WriterHandle : public Napi::ObjectWrap<WriterHandle> {
   Napi::Value configure(const Napi::CallbackInfo& info);
   Napi::Value capacity(const Napi::CallbackInfo& info);
   Napi::Value isFree(const Napi::CallbackInfo& info);
-  Napi::Value readerCount(const Napi::CallbackInfo& info);
   Napi::Value claim(const Napi::CallbackInfo& info);
   Napi::Value createRegion(const Napi::CallbackInfo& info);
   Napi::Value growRegion(const Napi::CallbackInfo& info);

@@ -60,9 +60,9 @@ export class Child<C extends Commands> {
   }
 
   /** What the kernel's out-of-memory killer does, or a container that is being stopped. */
-  async kill(): Promise<void> {
+  async kill(): Promise<string> {
     this.#process.kill('SIGKILL');
-    await this.#exit;
+    return (await this.#exit).message;
   }
 }
 

@@ -212,7 +212,7 @@ async function checkWhole(writer: Writer, processes: readonly Child<Questions>[]
   const { digest } = await writer.call('digest');
   const digests = await inAll(processes, (child) => child.call('digest'));
   claim(
-    `all of ${processes.map(({ name }) => name).join(', ')} have exactly the writer's data (hash ${digest})`,
+    `${processes[0]!.name} to ${processes.length} have exactly what the writer has (hash ${digest})`,
     digests.every((other) => other === digest),
   );
 }
@@ -221,17 +221,22 @@ async function showKilling(writer: Writer, readers: Reader[], usualMs: number): 
   title('3. Kill a reader');
   const victim = readers.pop()!;
   const { version } = await victim.call('hold');
-  await victim.kill();
+  const end = await victim.kill();
   await inAll(readers, (reader) => reader.call('startAsking', 1));
   const publishMs: number[] = [];
+  let newest = version;
   for (let i = 0; i < 2; i += 1) {
     await writer.call('advance');
     const published = await writer.call('publish');
     publishMs.push(published.endMs - published.startMs);
-    await inAll(readers, (reader) => reader.call('sighting', published.version));
+    newest = published.version;
+    await inAll(readers, (reader) => reader.call('sighting', newest));
   }
   await inAll(readers, (reader) => reader.call('stopAsking'));
-  claim(`${victim.name} was killed while it held version ${version}; publishing went on`, true);
+  claim(
+    `${victim.name} was killed while it held version ${version}; versions up to ${newest} followed, and were seen`,
+    end === `${victim.name} ended (SIGKILL)` && newest === version + 2,
+  );
   await checkWhole(writer, readers);
   say(
     `${victim.name} (process ${victim.pid}) got SIGKILL while it held a snapshot of version ${version}. The next two`,
@@ -292,37 +297,43 @@ function showTimes(reading: Use, parsing: Use, currentNs: number): void {
 function showMemory(reading: Use, parsing: Use, storeByteLength: number): void {
   title('5. Memory');
   say('Pss as the kernel counts it: own pages, and of each page that n processes share the nth part.');
-  say('Taken after a garbage collection; shown is what was added since the start of the process: after');
-  say('one field was read, after the lookups above, after the visit of everything.');
+  say('Of whole processes, after a garbage collection: without the data, after one field was read,');
+  say('after the lookups above, after the visit of everything.');
   say();
-  const growth = (use: Use, process: number, part: (memory: Memory) => number): number[] =>
-    use.stages.map((stage) => part(stage[process]!) - part(use.idle[process]!));
-  const together = (use: Use, filesByteLength: number): number[] =>
-    use.stages.map((_, stage) =>
-      use.idle.reduce(
-        (sum, _, i) => sum + growth(use, i, ({ pss, sharedPss }) => pss - sharedPss)[stage]!,
-        filesByteLength,
-      ),
-    );
-  const shared = together(reading, storeByteLength);
-  const parsed = together(parsing, 0);
-  const files = megabytes(storeByteLength);
+  const stages = (use: Use): (readonly Memory[])[] => [use.idle, ...use.stages];
+  const ownPages = (use: Use): number[] =>
+    stages(use).map((stage) => stage.reduce((sum, { pss, sharedPss }) => sum + pss - sharedPss, 0));
+  const own = { reading: ownPages(reading), parsing: ownPages(parsing) };
+  const files = own.reading.map((_, stage) => (stage === 0 ? 0 : storeByteLength));
   const processes = (way: string, use: Use): string[][] =>
-    use.idle.map((_, i) => [`${way}, process ${i + 1}`, ...growth(use, i, ({ pss }) => pss).map(megabytes)]);
+    use.idle.map((_, i) => [
+      `${way}, process ${i + 1}`,
+      ...stages(use).map((stage) => megabytes(stage[i]!.pss)),
+    ]);
   table(
-    ['', 'one field', `${count(LOOKUPS)} features`, 'everything'],
+    ['', 'without', 'one field', `${count(LOOKUPS)} features`, 'everything'],
     [
       ...processes('vitrine', reading),
-      ['the files of the store, in full', files, files, files],
-      ['own pages of all, and the files', ...shared.map(megabytes)],
+      ['  files of the store, in full', ...files.map(megabytes)],
+      [
+        '  own pages of all, and the files',
+        ...own.reading.map((bytes, stage) => megabytes(bytes + files[stage]!)),
+      ],
       ...processes('JSON.parse', parsing),
-      ['own pages of all', ...parsed.map(megabytes)],
+      ['  own pages of all', ...own.parsing.map(megabytes)],
     ],
   );
+  const added = (stage: number): string => {
+    const shared = own.reading[stage]! + files[stage]! - own.reading[0]!;
+    const parsed = own.parsing[stage]! - own.parsing[0]!;
+    const verdict = comparison(shared, parsed, ['less', 'more']);
+    return `${megabytes(shared)} with the store, ${megabytes(parsed)} with a copy each: ${verdict}`;
+  };
   say();
-  const verdict = (stage: number): string => comparison(shared[stage]!, parsed[stage]!, ['less', 'more']);
-  say(`All ${READERS} together, with the store compared to a copy each: ${verdict(0)} after one field,`);
-  say(`${verdict(1)} after ${count(LOOKUPS)} features, ${verdict(2)} after everything.`);
+  say(`What the data adds to ${READERS} processes`);
+  say(`  after one field       ${added(1)}`);
+  say(`  after ${count(LOOKUPS)} features  ${added(2)}`);
+  say(`  after everything      ${added(3)}`);
 }
 
 function conclude(startMs: number): void {

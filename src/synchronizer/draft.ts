@@ -56,10 +56,15 @@ export class Draft {
   /** Like `reserve`, for a user to fill. */
   lend(byteLength: number): ArrayBuffer {
     this.#place = this.#roomFor(byteLength, 0);
-    const buffer = calling(() => this.#native.loan(this.#place, byteLength));
-    this.#isLent = true;
-    this.#lentByteLength = byteLength;
-    return buffer;
+    try {
+      const buffer = calling(() => this.#native.loan(this.#place, byteLength));
+      this.#isLent = true;
+      this.#lentByteLength = byteLength;
+      return buffer;
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
   }
 
   /** Publishes what was lent: all of it, though its array may have been transferred meanwhile and say 0. */

@@ -64,7 +64,6 @@ export interface WriterHandle {
   configure(codecId: string, hashPayload: boolean): void;
   capacity(place: number): number;
   isFree(slot: number): boolean;
-  readerCount(slot: number): number;
   claim(slot: number): boolean;
   createRegion(byteLength: number): number;
   growRegion(place: number, byteLength: number): void;

@@ -38,7 +38,7 @@ bool assign(std::string_view name, std::string_view argument, unsigned& field) {
 
 int main(int argumentCount, char** arguments) {
   Bounds& bounds = sim.bounds;
-  unsigned limit = 400'000'000, reuse = 1, collide = 0, warm = 0;
+  unsigned limit = 400'000'000, reuse = 1, collide = 0, warm = 0, counts = 0;
   for (int i = 1; i < argumentCount; ++i) {
     const std::string_view argument = arguments[i];
     if (assign("readers", argument, bounds.readers) || assign("waiters", argument, bounds.waiters) ||
@@ -48,6 +48,7 @@ int main(int argumentCount, char** arguments) {
         assign("sweeps", argument, bounds.sweeps) || assign("tries", argument, bounds.tries) ||
         assign("holds", argument, bounds.holds) || assign("reuse", argument, reuse) ||
         assign("collide", argument, collide) || assign("warm", argument, warm) ||
+        assign("counts", argument, counts) ||
         assign("limit", argument, limit)) {
       continue;
     }
@@ -64,6 +65,7 @@ int main(int argumentCount, char** arguments) {
   bounds.reuse = reuse != 0;
   bounds.collide = collide != 0;
   bounds.warm = warm != 0;
+  bounds.counts = counts != 0;
   if (bounds.readers + bounds.waiters + 1 > kActors || bounds.slots > kSlots) Simulation::die("out of bounds");
 
   static State initial{};

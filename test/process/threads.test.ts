@@ -91,3 +91,18 @@ describe('several threads of one process', () => {
     expect(inspect(place.prefix).pid).toBe(host.pid);
   });
 });
+
+describe('a forked process', () => {
+  it('reads beside its parent, and takes nothing of its parent’s with it', async ({ start }) => {
+    const parent = start('forking');
+    expect(await parent.next('forked')).toMatchObject({
+      first: { isWhole: true, pins: 2 },
+      second: { message: 'published', isWhole: true },
+      code: 0,
+      // Of the parent: its snapshot. It has not looked at the second version.
+      pins: 1,
+      isWhole: true,
+    });
+    expect(await parent.ended).toEqual({ code: 0, signal: null });
+  });
+});

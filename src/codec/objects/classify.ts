@@ -111,13 +111,19 @@ function isForeignPlain(value: object, prototype: object): boolean {
 }
 
 function ownConstructorName(prototype: object): string {
-  const made = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
-  return typeof made === 'function' ? made.name : '';
+  return ownConstructor(prototype)?.name ?? '';
 }
 
 function isNative(prototype: object): boolean {
-  const made = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value as unknown;
-  return typeof made === 'function' && /\{\s*\[native code\]\s*\}$/.test(String(made));
+  const made = ownConstructor(prototype);
+  return made !== undefined && /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(made));
+}
+
+/** Read, not looked up by its descriptor: with `--frozen-intrinsics` it is an accessor. */
+function ownConstructor(prototype: object): { name: string } | undefined {
+  if (!Object.hasOwn(prototype, 'constructor')) return undefined;
+  const made: unknown = prototype.constructor;
+  return typeof made === 'function' ? made : undefined;
 }
 
 /** A constructor whose values are windows over bytes. */

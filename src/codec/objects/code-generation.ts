@@ -17,9 +17,12 @@ export function generate<T>(scope: Record<string, unknown>, body: string): T {
   return new Function(...Object.keys(scope), `'use strict';\n${body}`)(...Object.values(scope)) as T;
 }
 
-/** `key` as a name in an object literal that always makes an own property: `__proto__: v` would not. */
+/**
+ * `key` as a name in an object literal. `__proto__: v` would set the prototype; computed, it is a member as any other
+ * (all others as they are: a literal with computed names is made member by member).
+ */
 export function literalName(key: string): string {
-  return `[${JSON.stringify(key)}]`;
+  return key === '__proto__' ? `['__proto__']` : JSON.stringify(key);
 }
 
 /**

@@ -4,7 +4,8 @@ import { asStoreError, type Reading, readSlot } from './reading.ts';
 /**
  * Calls `visit(value, row)` with one field of each row, in order, without making the rows: for a large array of
  * records of one shape the bytes are read directly, at a few nanoseconds a row. Any other array works, too, at the
- * cost of its rows. A row that lacks the field counts as `undefined`.
+ * cost of its rows. A row that lacks the field counts as `undefined`, and so
+ * does one that is `null`.
  *
  * Objects in the column are made anew for each scan, and are not the ones that `rows[i][key]` answers.
  *
@@ -21,7 +22,8 @@ export function forEachInColumn<Row extends object, Key extends keyof Row & stri
 ): void {
   const lazy = lazyArrayOf(rows);
   if (lazy === undefined || lazy.shape === null) {
-    for (const [index, row] of rows.entries()) visit(row[key], index);
+    for (const [index, row] of rows.entries())
+      visit((row as Row | null | undefined)?.[key] as Row[Key], index);
     return;
   }
   const field = lazy.shape.keys.indexOf(key);

@@ -150,13 +150,14 @@ export class Encoder {
     }
   }
 
-  /** A field that holds neither a number nor text. */
+  /** A field that holds neither a number nor short text. */
   private writeField(shape: WriteShape, field: number, value: unknown, slot: number): number {
-    if (typeof value !== 'object' || value === null) {
-      return this.write(value, slot, shape.keys[field] as string);
+    if (value === true || value === false) {
+      this.room.putConstant(value ? TRUE : FALSE, slot);
+      return 0;
     }
     let size: number;
-    if (getPrototypeOf(value) === plainPrototype) {
+    if (typeof value === 'object' && value !== null && getPrototypeOf(value) === plainPrototype) {
       const inner = this.shapes.of(value, shape.hints[field] as WriteShape | null);
       if (inner === null) {
         size = this.writeDictionary(value as Fields, slot, shape.keys[field] as string, false);
@@ -165,7 +166,7 @@ export class Encoder {
         size = this.writeObject(value as Fields, slot, inner, shape.keys[field] as string);
       }
     } else {
-      size = this.writeOther(value, slot, shape.keys[field] as string);
+      size = this.write(value, slot, shape.keys[field] as string);
     }
     if (size <= LAZY_FIELD_BYTES) return size;
     this.shapes.markLazy(shape, field);

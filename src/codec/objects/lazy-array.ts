@@ -1,6 +1,14 @@
 import { KIND_RECORDS, MAX_KEPT_ROWS, PAGE_ROWS, PAGE_SHIFT } from './layout.ts';
 import { lazyArrayMethods } from './lazy-array-methods.ts';
-import { Held, INSPECT, type LazyCollection, NO_TRAPS, READ_ONLY_TRAPS, STATE } from './lazy-collection.ts';
+import {
+  Held,
+  INSPECT,
+  type LazyCollection,
+  NO_TRAPS,
+  ownMember,
+  ReadOnlyTraps,
+  STATE,
+} from './lazy-collection.ts';
 import { asStoreError, type Hydrator, invalid, type Reading, readSlot } from './reading.ts';
 
 /** Decoded rows of one page; `undefined` where a row was not read yet. */
@@ -26,7 +34,7 @@ export class LazyArray implements LazyCollection {
   settle: ((held: Held) => void) | null = null;
 
   private readonly target: unknown[] = [];
-  private readonly traps: ProxyHandler<unknown[]>;
+  private readonly traps: ArrayTraps;
   private readonly pages = new Map<number, Page>();
   private lastRead = -2;
   /** Reads by index until a settled array has paid for itself. */
@@ -40,7 +48,7 @@ export class LazyArray implements LazyCollection {
     this.first = head + 1;
     if (!(this.first + length * this.stride <= reading.words)) invalid('an array outside of it');
     this.readsLeft = length <= MAX_KEPT_ROWS ? length >>> 1 : Number.POSITIVE_INFINITY;
-    this.traps = arrayTraps(this);
+    this.traps = new ArrayTraps(this);
     this.proxy = new Proxy(this.target, this.traps);
     Object.defineProperty(this.target, INSPECT, inspectDescriptor(this));
   }
@@ -146,6 +154,7 @@ export class LazyArray implements LazyCollection {
         for (let i = 0; i < count; i++, slot += stride) {
           if (rows[i] === undefined) rows[i] = shape.hydrate(reading, slot);
         }
+        if (count === PAGE_ROWS) shape.keepSample(rows[0] as object);
       }
       return rows;
     } catch (error) {
@@ -177,46 +186,59 @@ function indexOf(key: string): number {
 }
 
 /** Reading goes to the bytes; whatever asks for all members at once completes the array first. */
-function arrayTraps(array: LazyArray): ProxyHandler<unknown[]> {
-  const { length } = array;
-  return {
-    ...READ_ONLY_TRAPS,
-    get(_, key) {
-      if (typeof key === 'string') {
-        const index = indexOf(key);
-        if (index >= 0) return index < length ? array.row(index) : undefined;
-        if (key === 'length') return length;
-      } else if (key === STATE) {
-        return array;
-      }
-      return METHODS.get(key) ?? Reflect.get(Array.prototype, key);
-    },
-    has(_, key) {
-      if (typeof key === 'string') {
-        const index = indexOf(key);
-        if (index >= 0 && index < length) return true;
-      }
-      return Reflect.has(Array.prototype, key);
-    },
-    getOwnPropertyDescriptor(target, key) {
-      if (key === 'length') return { value: length, writable: true, enumerable: false, configurable: false };
-      if (typeof key === 'string') {
-        const index = indexOf(key);
-        if (index < 0 || index >= length) return undefined;
-        return { value: array.row(index), writable: false, enumerable: true, configurable: true };
-      }
-      return key === INSPECT ? undefined : Reflect.getOwnPropertyDescriptor(target, key);
-    },
-    ownKeys() {
-      return Reflect.ownKeys(array.complete());
-    },
-    isExtensible() {
-      return Reflect.isExtensible(array.complete());
-    },
-    preventExtensions() {
-      return Reflect.preventExtensions(array.complete());
-    },
-  };
+class ArrayTraps extends ReadOnlyTraps implements ProxyHandler<unknown[]> {
+  private readonly array: LazyArray;
+
+  constructor(array: LazyArray) {
+    super();
+    this.array = array;
+  }
+
+  get(_: unknown[], key: string | symbol): unknown {
+    const { array } = this;
+    if (typeof key === 'string') {
+      const index = indexOf(key);
+      if (index >= 0) return index < array.length ? array.row(index) : undefined;
+      if (key === 'length') return array.length;
+    } else if (key === STATE) {
+      return array;
+    }
+    return METHODS.get(key) ?? Reflect.get(Array.prototype, key);
+  }
+
+  has(_: unknown[], key: string | symbol): boolean {
+    if (typeof key === 'string') {
+      const index = indexOf(key);
+      if (index >= 0 && index < this.array.length) return true;
+    }
+    return Reflect.has(Array.prototype, key);
+  }
+
+  getOwnPropertyDescriptor(target: unknown[], key: string | symbol): PropertyDescriptor | undefined {
+    const { array } = this;
+    if (key === 'length')
+      return { value: array.length, writable: true, enumerable: false, configurable: false };
+    if (typeof key === 'string') {
+      const index = indexOf(key);
+      if (index < 0 || index >= array.length) return undefined;
+      const value = array.row(index);
+      // This read may have been the one that completed it.
+      return Reflect.getOwnPropertyDescriptor(target, key) ?? ownMember(value);
+    }
+    return key === INSPECT ? undefined : Reflect.getOwnPropertyDescriptor(target, key);
+  }
+
+  ownKeys(): (string | symbol)[] {
+    return Reflect.ownKeys(this.array.complete());
+  }
+
+  isExtensible(): boolean {
+    return Reflect.isExtensible(this.array.complete());
+  }
+
+  preventExtensions(): boolean {
+    return Reflect.preventExtensions(this.array.complete());
+  }
 }
 
 const METHODS = lazyArrayMethods(lazyArrayOf);

@@ -51,11 +51,27 @@ export const NO_TRAPS = {
 } as const;
 
 /** The traps that refuse: in strict mode a `false` is a TypeError, as it is for a frozen object. */
-export const READ_ONLY_TRAPS = {
-  set: () => false,
-  defineProperty: () => false,
-  deleteProperty: () => false,
-  setPrototypeOf: () => false,
-} as const;
+export class ReadOnlyTraps {
+  set(): boolean {
+    return false;
+  }
+
+  defineProperty(): boolean {
+    return false;
+  }
+
+  deleteProperty(): boolean {
+    return false;
+  }
+
+  setPrototypeOf(): boolean {
+    return false;
+  }
+}
+
+/** A member that is not in the target yet; configurable, as the rules for proxies want it. */
+export function ownMember(value: unknown): PropertyDescriptor {
+  return { value, writable: false, enumerable: true, configurable: true };
+}
 
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');

@@ -1,5 +1,13 @@
 import { DICTIONARY_INDEX_SHIFT, DICTIONARY_NULL_PROTOTYPE, hashKey } from './layout.ts';
-import { Held, INSPECT, type LazyCollection, NO_TRAPS, READ_ONLY_TRAPS, STATE } from './lazy-collection.ts';
+import {
+  Held,
+  INSPECT,
+  type LazyCollection,
+  NO_TRAPS,
+  ownMember,
+  ReadOnlyTraps,
+  STATE,
+} from './lazy-collection.ts';
 import { asStoreError, invalid, type Reading, readSlot, readTextSlot, readTouched } from './reading.ts';
 
 type Members = Record<string, unknown>;
@@ -13,7 +21,7 @@ export class LazyDictionary implements LazyCollection {
   settle: ((held: Held) => void) | null = null;
 
   private readonly target: Members;
-  private readonly traps: ProxyHandler<Members>;
+  private readonly traps: DictionaryTraps;
   private readonly entries: number;
   private readonly index: number;
   private readonly mask: number;
@@ -35,7 +43,7 @@ export class LazyDictionary implements LazyCollection {
     this.prototype = (flags & DICTIONARY_NULL_PROTOTYPE) === 0 ? Object.prototype : null;
     this.target = Object.create(this.prototype) as Members;
     this.readsLeft = this.size >>> 1;
-    this.traps = dictionaryTraps(this);
+    this.traps = new DictionaryTraps(this);
     this.proxy = new Proxy(this.target, this.traps);
     Object.defineProperty(this.target, INSPECT, inspectDescriptor(this));
   }
@@ -118,34 +126,46 @@ export class LazyDictionary implements LazyCollection {
   }
 }
 
-function dictionaryTraps(dictionary: LazyDictionary): ProxyHandler<Members> {
-  return {
-    ...READ_ONLY_TRAPS,
-    get(target, key) {
-      if (typeof key === 'string') return dictionary.get(key);
-      return key === STATE ? dictionary : Reflect.get(target, key);
-    },
-    has(target, key) {
-      return (
-        (typeof key === 'string' && dictionary.has(key)) || (key !== INSPECT && Reflect.has(target, key))
-      );
-    },
-    getOwnPropertyDescriptor(target, key) {
-      if (typeof key !== 'string')
-        return key === INSPECT ? undefined : Reflect.getOwnPropertyDescriptor(target, key);
-      if (!dictionary.has(key)) return undefined;
-      return { value: dictionary.get(key), writable: false, enumerable: true, configurable: true };
-    },
-    ownKeys() {
-      return Reflect.ownKeys(dictionary.complete());
-    },
-    isExtensible() {
-      return Reflect.isExtensible(dictionary.complete());
-    },
-    preventExtensions() {
-      return Reflect.preventExtensions(dictionary.complete());
-    },
-  };
+/** Reading goes to the bytes; whatever asks for all members at once completes the object first. */
+class DictionaryTraps extends ReadOnlyTraps implements ProxyHandler<Members> {
+  private readonly dictionary: LazyDictionary;
+
+  constructor(dictionary: LazyDictionary) {
+    super();
+    this.dictionary = dictionary;
+  }
+
+  get(target: Members, key: string | symbol): unknown {
+    if (typeof key === 'string') return this.dictionary.get(key);
+    return key === STATE ? this.dictionary : Reflect.get(target, key);
+  }
+
+  has(target: Members, key: string | symbol): boolean {
+    return (
+      (typeof key === 'string' && this.dictionary.has(key)) || (key !== INSPECT && Reflect.has(target, key))
+    );
+  }
+
+  getOwnPropertyDescriptor(target: Members, key: string | symbol): PropertyDescriptor | undefined {
+    if (typeof key !== 'string')
+      return key === INSPECT ? undefined : Reflect.getOwnPropertyDescriptor(target, key);
+    if (!this.dictionary.has(key)) return undefined;
+    const value = this.dictionary.get(key);
+    // This read may have been the one that completed it.
+    return Reflect.getOwnPropertyDescriptor(target, key) ?? ownMember(value);
+  }
+
+  ownKeys(): (string | symbol)[] {
+    return Reflect.ownKeys(this.dictionary.complete());
+  }
+
+  isExtensible(): boolean {
+    return Reflect.isExtensible(this.dictionary.complete());
+  }
+
+  preventExtensions(): boolean {
+    return Reflect.preventExtensions(this.dictionary.complete());
+  }
 }
 
 /** util.inspect looks at a proxy's target: show it all members. */

@@ -37,6 +37,8 @@ export interface Hydrator {
   readonly keys: readonly string[];
   /** Makes the object whose fields begin at `first`. */
   hydrate(reading: Reading, first: number): object;
+  /** Told of an object now and then, so that what was optimised for them lasts. */
+  keepSample(object: object): void;
 }
 
 /** Finds the hydrator of a shape of one payload. */

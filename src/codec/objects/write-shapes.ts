@@ -2,6 +2,7 @@ import { canGenerateCode, generate } from './code-generation.ts';
 import {
   BEYOND_LATIN1,
   INT32,
+  LAZY_FIELD_BYTES,
   MAX_SHAPE_KEY_LENGTH,
   MAX_SHAPE_KEYS,
   MAX_SHAPES,
@@ -22,7 +23,7 @@ type FieldsWriter = (fields: Fields, slot: number) => number;
 export interface FieldSink {
   readonly room: Room;
   readonly text: TextWriter;
-  /** Writes what is neither a number nor text. */
+  /** Writes what is neither a number nor short text. */
   writeField(shape: WriteShape, field: number, value: unknown, slot: number): number;
 }
 
@@ -95,7 +96,8 @@ function closureWriter(shape: WriteShape, sink: FieldSink): FieldsWriter {
     for (let field = 0; field < keys.length; field++) {
       const value = fields[keys[field] as string];
       if (typeof value === 'number') room.putNumber(value, slot + field);
-      else if (typeof value === 'string') size += text.put(value, slot + field);
+      else if (typeof value === 'string' && value.length <= LAZY_FIELD_BYTES)
+        size += text.put(value, slot + field);
       else size += sink.writeField(shape, field, value, slot + field);
     }
     return size;
@@ -113,7 +115,7 @@ function generatedWriter(shape: WriteShape, sink: FieldSink): FieldsWriter {
         if (n === v && (n !== 0 || 1 / v > 0)) {
           u32 = room.u32; u32[2 * (${slot})] = n; u32[2 * (${slot}) + 1] = ${INT32};
         } else room.f64[${slot}] = v === v ? v : NaN;
-      } else if (typeof v === 'string') size += text.put(v, ${slot});
+      } else if (typeof v === 'string' && v.length <= ${LAZY_FIELD_BYTES}) size += text.put(v, ${slot});
       else size += sink.writeField(shape, ${field}, v, ${slot});`;
   });
   return generate<FieldsWriter>(

@@ -16,13 +16,13 @@ enum class Mutant {
   flagClearedAfter, flagNotLookedAtAgain, flagNotCleared, vacatedInName, tombstoneNotStored, sequenceRememberedLate,
   pinnedFirst, hintIgnored,
   // Arguments and order of the calls around them.
-  countedEarly, countedLate, waitsForReaders, noMaximum, noStoreId, notReannounced, unlinkedFirst, reuseChanged,
+  countedEarly, countedLate, waitsForReaders, noMaximum, wordNotAsked, noStoreId, notReannounced, unlinkedFirst, reuseChanged,
   wordAfterVersion, wordBeforeRename, namedBeforeEncoded, numberNotCleared, suspectTrusted, numberRestarted,
   tombstoneOverlooked, takeoverSilent, burialSilent, pinNotCompared, mappingsKept, sequenceKept, numberKept,
   flagNotRaised, expectedLate, stateUnlinkedFirst,
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 44> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 45> kMutants{{
     {"countedInNever", Mutant::countedInNever},
     {"countedInByLoadAndStore", Mutant::countedInByLoadAndStore},
     {"versionNotRechecked", Mutant::versionNotRechecked},
@@ -47,6 +47,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 44> kMutants{{
     {"countedLate", Mutant::countedLate},
     {"waitsForReaders", Mutant::waitsForReaders},
     {"noMaximum", Mutant::noMaximum},
+    {"wordNotAsked", Mutant::wordNotAsked},
     {"noStoreId", Mutant::noStoreId},
     {"notReannounced", Mutant::notReannounced},
     {"unlinkedFirst", Mutant::unlinkedFirst},

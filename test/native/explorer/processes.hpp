@@ -82,7 +82,8 @@ inline void wakeAll() {
     return sim.access(At::wake, [] {
       for (unsigned index = 0; index < sim.state->actorCount; ++index) {
         Actor& actor = sim.state->actors[index];
-        if (actor.kind == Kind::waiter) actor.base.asleep = actor.now.asleep = 0;
+        const bool sleepsHere = actor.kind == Kind::waiter && actor.base.store == sim.me().store;
+        if (sleepsHere) actor.base.asleep = actor.now.asleep = 0;
       }
       return 0;
     });
@@ -204,6 +205,7 @@ inline void announce(unsigned slot) {
   }
   const bool mustWake = handshake.announce(VersionWord(slot, 1, checksumOf(me.draftPayload)));
   markAnnounced(me.store);
+  sim.observe([&] { return sim.world().newest[me.store] = me.draftNumber; });
   me.publishNumber = me.draftNumber;
   me.active = static_cast<std::uint8_t>(slot);
   privately([&] {
@@ -268,7 +270,9 @@ inline void publishInPlace(unsigned slot) {
 inline void replace(unsigned slot) {
   Local& me = sim.me();
   Shake handshake = shakeOf(me.store);
-  const std::uint64_t incarnation = handshake.nextIncarnation(slot, incarnationAtPath(slot));
+  const std::uint64_t incarnation = sim.is(Mutant::wordNotAsked)
+                                        ? incarnationAtPath(slot) + 1
+                                        : handshake.nextIncarnation(slot, incarnationAtPath(slot));
   me.draftNumber = me.publishNumber + 1;
   if (incarnation >= 16) Simulation::die("more incarnations than the bounds of the state");
 
@@ -456,6 +460,11 @@ inline void adopt() {
 inline void wait() {
   Local& me = sim.me();
   me.have = static_cast<std::uint8_t>(sim.access(At::R1, [] { return sim.words().sequence; }));
+  if (VersionWord(sim.access(At::R2, [] { return sim.words().version; })).isTombstone()) {
+    const auto found = static_cast<std::uint8_t>(sim.access(At::openState, [] { return sim.world().statePath; }));
+    if (found != 0) me.store = found;
+    return;
+  }
   if (sim.bounds.reuse && !sim.is(Mutant::flagNotRaised)) {
     sim.access(At::raise, [] { return sim.words().waiters = 1; });
   }

@@ -225,7 +225,8 @@ class Search {
       const bool isResting = actor.pending.at == At::rest;
       const Words& words = world.words[now.store];
       if (actor.kind == Kind::waiter) {
-        require(!now.asleep || !isWriterIdle || now.have == words.sequence, "I11", "a waiter sleeps through a publish");
+        const bool mayBeAsleep = now.have == words.sequence && !VersionWord(words.version).isTombstone();
+        require(!now.asleep || !isWriterIdle || mayBeAsleep, "I11", "a waiter sleeps through a publish");
         continue;
       }
       require(isWhole(now.held) && isWhole(now.candidate), "I1", "bytes of a pinned version changed");
@@ -289,7 +290,10 @@ class Search {
         else std::printf(" = slot %u, checksum %u\n", version.slot(), static_cast<unsigned>(value & 0x7ffffff));
         return;
       }
-      case At::R3: case At::R4: case At::R6: case At::U1: case At::W1: case At::W2: case At::W7:
+      case At::R3: case At::R4: case At::R6:
+        std::printf(" = incarnation %u\n", static_cast<unsigned>(SlotWord(value).incarnation()));
+        return;
+      case At::U1: case At::W1: case At::W2: case At::W7:
         std::printf(" = incarnation %u, count %u\n", static_cast<unsigned>(SlotWord(value).incarnation()),
                     static_cast<unsigned>(SlotWord(value).count()));
         return;

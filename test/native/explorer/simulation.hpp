@@ -79,6 +79,13 @@ class Simulation {
     return lastValue = record(at, perform());
   }
 
+  // The last access turned out to be as if the one before it had been late, and had returned this.
+  void amend(std::uint64_t value) {
+    --actor().logLength;
+    --cursor_;
+    actor().log[cursor_ - 1] = value;
+  }
+
   // A look that is part of the step before it, or an effect on ghosts.
   template <class Perform>
   std::uint64_t observe(Perform&& perform) {
@@ -225,7 +232,7 @@ struct ExploredAtomics {
       }
       if (sim.is(Mutant::hintIgnored)) return SlotWord(0, 0).raw();
     }
-    const std::uint64_t value = access(at(L), L, [&] { return *cell.value; });
+    const std::uint64_t value = access(at(L), L, [&] { return withoutCount(L, *cell.value); });
     if constexpr (L == Label::R2) me.versionSeen = value;
     if constexpr (L == Label::R3) me.wordSeen = value;
     if constexpr (L == Label::U1) {
@@ -327,6 +334,8 @@ struct ExploredAtomics {
       return kDone;
     });
     if (seen != kDone) {
+      // Compares again with what it has seen, as if U1 had only been now: failures need not be remembered.
+      sim.amend(seen);
       expected = me.wordSeen = seen;
       forgetVoidPins(cell, seen);
       return false;
@@ -348,6 +357,12 @@ struct ExploredAtomics {
     return value;
   }
 
+  // adopt() looks at the incarnation in R3, R4 and R6, and states that differ in counts seen are many.
+  static std::uint64_t withoutCount(Label label, std::uint64_t word) {
+    const bool hasNoUse = label == Label::R3 || label == Label::R4 || label == Label::R6;
+    return hasNoUse && !sim.bounds.counts ? SlotWord(SlotWord(word).incarnation(), 0).raw() : word;
+  }
+
   static std::uint64_t countIn(const Cell& cell) {
     const std::uint64_t before = [&] {
       if (sim.is(Mutant::countedInNever)) return access(At::R4, Label::R4, [&] { return *cell.value; });
@@ -356,7 +371,7 @@ struct ExploredAtomics {
         access(At::R4, Label::R4, [&] { return *cell.value = seen + 1; });
         return seen;
       }
-      return access(At::R4, Label::R4, [&] { return (*cell.value)++; });
+      return access(At::R4, Label::R4, [&] { return withoutCount(Label::R4, (*cell.value)++); });
     }();
     for (Pin& pin : sim.me().pins) {
       if (pin.store != 0) continue;

@@ -34,6 +34,7 @@ struct Bounds {
   unsigned tries = 1;       // of one call of adopt(); the reader calls again, so that 1 loses no run but forgets more
   unsigned holds = 1;       // 0: readers copy out and let go at once
   bool warm = false;        // begins with two versions published, so that there is a region to rewrite
+  bool counts = false;      // lets adopt() see the counts that it has no use for: the same runs in many more states
   bool reuse = true;
   bool collide = false;     // every version of a slot has the same version word
 };
