@@ -592,11 +592,16 @@ describe('a loan', () => {
   });
 
   it('is aborted by `using`, unless it was committed', () => {
-    const writer = writeBytes(freshLocation());
+    const location = freshLocation();
+    const writer = writeBytes(location);
+    let disposed: Loan;
     {
       using loan = writer.loan(10);
       loan.fill(1);
+      disposed = loan;
     }
+    failure('LOAN_INVALID', () => disposed.commit());
+    expect(readdirSync(dirname(location)).filter((name) => name.includes('_tmp_'))).toEqual([]);
     expect(writer.version).toBe(0);
     {
       using loan = writer.loan(10);
