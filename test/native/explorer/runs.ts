@@ -31,7 +31,8 @@ export const protocol: readonly Run[] = [
   { name: 'a reader, five versions', bounds: 'warm=1 publishes=3' },
   { name: 'a reader, takeover twice', bounds: 'warm=1 publishes=2 crashes=2' },
   { name: 'adopt() repeating itself', bounds: 'warm=1 publishes=2 crashes=1 tries=6' },
-  { name: 'equal version words, abort, takeover', bounds: 'warm=1 publishes=3 crashes=1 aborts=1 collide=1' },
+  { name: 'equal version words, abort', bounds: 'warm=1 publishes=3 aborts=1 collide=1' },
+  { name: 'equal version words, takeover', bounds: 'warm=1 publishes=2 crashes=1 aborts=1 collide=1' },
   { name: 'a region given back, takeover', bounds: 'warm=1 publishes=2 vacates=1 crashes=1' },
   { name: 'a spare slot, takeover', bounds: 'warm=1 publishes=2 slots=3 crashes=1' },
   { name: 'two readers', bounds: 'readers=2 publishes=2 tries=4' },
@@ -50,6 +51,7 @@ export const protocol: readonly Run[] = [
 ];
 
 export const protocolLarge: readonly Run[] = [
+  { name: 'equal version words, abort, takeover', bounds: 'warm=1 publishes=3 crashes=1 aborts=1 collide=1' },
   { name: 'a reader, six versions, takeover', bounds: 'warm=1 publishes=4 crashes=1' },
   { name: 'a reader, takeover three times', bounds: 'warm=1 publishes=2 crashes=3' },
   {
