@@ -71,14 +71,17 @@ export class LazyDictionary implements LazyCollection {
   complete(): object {
     const { reading, target } = this;
     reading.touch();
-    const members: [string, unknown][] = [];
+    const { size, prototype } = this;
+    const keys = new Array<string>(size);
+    const values = new Array<unknown>(size);
     reading.scans = 1;
     try {
-      for (let entry = 0; entry < this.size; entry++) {
+      for (let entry = 0; entry < size; entry++) {
         reading.spend(2);
         const slot = this.entries + 2 * entry;
         const key = readTextSlot(reading, slot);
-        members.push([key, this.values.get(key) ?? readSlot(reading, slot + 1)]);
+        keys[entry] = key;
+        values[entry] = this.values.get(key) ?? readSlot(reading, slot + 1);
       }
     } catch (error) {
       throw asStoreError(error);
@@ -86,8 +89,10 @@ export class LazyDictionary implements LazyCollection {
       reading.scans = 0;
     }
     delete target[INSPECT as unknown as string];
-    for (const [key, value] of members) {
-      if (key in target) {
+    for (let entry = 0; entry < size; entry++) {
+      const key = keys[entry] as string;
+      const value = values[entry];
+      if (prototype !== null && key in prototype) {
         Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
       } else {
         target[key] = value;
