@@ -12,7 +12,9 @@ const roundTrip = (value: unknown): unknown => decodeBytes(msgpackCodec, encoded
 describe('the msgpack codec', () => {
   it('brings JSON back as it was', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+        // Refused, as the library refuses to read it.
+        fc.pre(!JSON.stringify(value).includes('"__proto__"'));
         expect(roundTrip(value)).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
