@@ -1,18 +1,20 @@
-// The real handshake with real threads: a writer that publishes flat out, in place, by replacement and after giving
-// regions back, and readers that adopt, hold, compare every word, and let go. Made for ThreadSanitizer and for
-// AddressSanitizer with UndefinedBehaviorSanitizer (stress.test.ts).
+// The real handshake with real threads: a writer that publishes flat out, in place, by replacement and after
+// giving regions back, and readers that adopt, hold, compare every word, and let go. Made for ThreadSanitizer
+// and for AddressSanitizer with UndefinedBehaviorSanitizer (stress.test.ts).
 //
-// Payload and header are read and written by plain loads and stores on purpose. The words of the state region are then
-// all that orders them, so that a report of ThreadSanitizer is a flaw of the handshake, and a run without one shows for
-// each pair of accesses that met in it: the writer's stores happen before the version word through which a reader found
-// them, and a reader's last look happens before the count of 0 upon which the writer writes again. It shows nothing
-// about interleavings that did not occur (explorer.cc goes through all of them), and TSan sees one process: mapped files
-// stand here as blocks of memory, and paths as pointers under a mutex, which orders no more than the kernel does.
+// Payload and header are read and written by plain loads and stores on purpose. The words of the state region
+// are then all that orders them, so that a report of ThreadSanitizer is a flaw of the handshake, and a run
+// without one shows for each pair of accesses that met in it: the writer's stores happen before the version
+// word through which a reader found them, and a reader's last look happens before the count of 0 upon which
+// the writer writes again. It shows nothing about interleavings that did not occur (explorer.cc goes through
+// all of them), and TSan sees one process: mapped files stand here as blocks of memory, and paths as pointers
+// under a mutex, which orders no more than the kernel does.
 //
-// Threads give up their turn at random where another's step would hurt if the handshake were wrong: on a machine with
-// more threads than processors they would hardly ever lose it there.
+// Threads give up their turn at random where another's step would hurt if the handshake were wrong: on a
+// machine with more threads than processors they would hardly ever lose it there.
 //
-//     stress [publishes=200000] [adoptions=2000] [readers=3] [seed=1] [mutant=countIgnored|versionNotRechecked]
+//     stress [publishes=200000] [adoptions=2000] [readers=3] [seed=1]
+//     [mutant=countIgnored|versionNotRechecked]
 //
 // It publishes at least so often, and on until each reader has adopted at least so often.
 #include <sys/mman.h>
@@ -264,7 +266,8 @@ int run(const Bounds& bounds) {
   void* const address =
       ::mmap(nullptr, kStateByteLength, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) return 2;
-  // SAFETY: page-aligned, zero-filled and as long as a StateRegion, an implicit-lifetime aggregate of integers.
+  // SAFETY: page-aligned, zero-filled and as long as a StateRegion, an implicit-lifetime aggregate of
+  // integers.
   shared.state = static_cast<StateRegion*>(address);
 
   for (unsigned index = 0; index < readers; ++index) {
@@ -288,9 +291,11 @@ int run(const Bounds& bounds) {
     sum.held += totals[index].held;
   }
   const auto shown = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
-  std::printf("{\"publishes\":%llu,\"rewrites\":%llu,\"replacements\":%llu,\"vacated\":%llu,\"adoptions\":%llu,\"held\":%llu}\n",
-              shown(shared.newest.load()), shown(sum.rewrites), shown(sum.replacements), shown(sum.vacated),
-              shown(sum.adoptions), shown(sum.held));
+  std::printf(
+      "{\"publishes\":%llu,\"rewrites\":%llu,\"replacements\":%llu,\"vacated\":%llu,\"adoptions\":%llu,"
+      "\"held\":%llu}\n",
+      shown(shared.newest.load()), shown(sum.rewrites), shown(sum.replacements), shown(sum.vacated),
+      shown(sum.adoptions), shown(sum.held));
   ::munmap(address, kStateByteLength);
   return 0;
 }
