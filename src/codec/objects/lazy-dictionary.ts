@@ -1,4 +1,4 @@
-import { DICTIONARY_INDEX_SHIFT, DICTIONARY_NULL_PROTOTYPE, hashKey } from './layout.ts';
+import { DICTIONARY_INDEX_SHIFT, DICTIONARY_NULL_PROTOTYPE, hashKey, TAG_TEXT } from './layout.ts';
 import {
   Held,
   INSPECT,
@@ -123,12 +123,26 @@ export class LazyDictionary implements LazyCollection {
       if (entry === 0) return -1;
       if (u32[2 * (index + place)] === hash) {
         if (entry > this.size) invalid('an index beyond its dictionary');
-        if (readTextSlot(reading, this.entries + 2 * (entry - 1)) === key) return entry - 1;
+        if (holdsText(reading, this.entries + 2 * (entry - 1), key)) return entry - 1;
       }
       place = (place + 1) & mask;
     }
     return -1;
   }
+}
+
+/** Whether `slot` holds the text `key`: compared where it lies, without making a text. */
+function holdsText(reading: Reading, slot: number, key: string): boolean {
+  const { u32, bytes } = reading;
+  const high = u32[2 * slot + 1] as number;
+  if (high >>> 16 !== TAG_TEXT) return readTextSlot(reading, slot) === key;
+  const { length } = key;
+  const offset = u32[2 * slot] as number;
+  if ((high & 0xffff) !== length || offset + length > reading.byteLength) return false;
+  for (let i = 0; i < length; i++) {
+    if (bytes[offset + i] !== key.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** Reading goes to the bytes; whatever asks for all members at once completes the object first. */
