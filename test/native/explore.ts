@@ -2,7 +2,7 @@
  * Explores the handshake's interleavings: the protocol must hold, every mutant of it must be caught.
  *
  *     npx tsx test/native/explore.ts                    what the tests run, seconds
- *     npx tsx test/native/explore.ts --large            larger bounds, minutes, up to 8 GiB of memory
+ *     npx tsx test/native/explore.ts --large            larger bounds, about 8 minutes, up to 4 GiB of memory
  *     npx tsx test/native/explore.ts --only waiters     runs whose name or bounds contain this
  *     npx tsx test/native/explore.ts --only ... --trace     prints the steps that lead to the violation
  */
