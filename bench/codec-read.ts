@@ -25,13 +25,12 @@ function deepFreeze<T>(value: T): T {
 const perRead = (results: Record<string, number>, count: number): Record<string, number> =>
   Object.fromEntries(Object.entries(results).map(([name, time]) => [name, time / count]));
 
-/** A loop of its own for each value, so that one's inline caches do not serve another. */
+let loops = 0;
+
+/** A loop with a text of its own for each value, so that one's inline caches do not serve another. */
 function loop(value: Any, path: string): () => number {
-  return new Function(
-    'value',
-    'n',
-    `return () => { let sum = 0; for (let i = 0; i < n; i++) sum += value${path}; return sum; }`,
-  )(value, REPEATS) as () => number;
+  const body = `/* ${loops++} */ return () => { let sum = 0; for (let i = 0; i < n; i++) sum += value${path}; return sum; }`;
+  return new Function('value', 'n', body)(value, REPEATS) as () => number;
 }
 
 const config = largeConfig();

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "checksum.hpp"
@@ -35,6 +34,14 @@ std::optional<Fault> State::open(const std::string& path, bool writable, std::sh
   opened->writable_ = writable;
   if (auto fault = openFile(path, writable, opened->file_)) return fault;
   if (auto fault = inspectFile(opened->file_.get(), path, opened->facts_)) return fault;
+  // What comes before the store id is where it is in every format, the length is not.
+  StateRegion start{};
+  if (readAt(opened->file_.get(), &start, offsetof(StateRegion, storeId), 0) &&
+      flawOf(start) == StateFlaw::formatVersion) {
+    formatVersion = start.formatVersion;
+    flaw = StateFlaw::formatVersion;
+    return std::nullopt;
+  }
   if (opened->facts_.byteLength != kStateByteLength) {
     flaw = StateFlaw::byteLength;
     return std::nullopt;
@@ -71,12 +78,6 @@ std::optional<Fault> State::create(const std::string& path, const std::string& t
   }
   ::unlink(temporaryPath.c_str());
   return fault;
-}
-
-std::optional<Fault> State::changeMode(mode_t mode) {
-  if (::fchmod(file_.get(), mode) != 0) return lastFault("fchmod", path_);
-  facts_.mode = (facts_.mode & ~mode_t{07777}) | mode;
-  return std::nullopt;
 }
 
 std::uint64_t currentBootId() {

@@ -34,9 +34,6 @@ class State {
   const FileFacts& facts() const { return facts_; }
   int descriptor() const { return file_.get(); }
 
-  // Of this file; what is created from now on takes it from facts().
-  std::optional<Fault> changeMode(mode_t mode);
-
   bool writable() const { return writable_; }
 
   // Whether its path still leads to this file.

@@ -135,7 +135,8 @@ Napi::Value WriterHandle::openState(const Napi::CallbackInfo& info) {
 // setMode(mode: number): of the state region, and of every region that has a name or will have one
 Napi::Value WriterHandle::setMode(const Napi::CallbackInfo& info) {
   const auto mode = static_cast<mode_t>(info[0].As<Napi::Number>().Uint32Value());
-  std::optional<Fault> fault = state_->changeMode(mode);
+  std::optional<Fault> fault;
+  if (::fchmod(state_->descriptor(), mode) != 0) fault = lastFault("fchmod", prefix_ + "_state");
   for (const auto& region : regions_) {
     if (!fault && region && ::fchmod(region->file.get(), mode) != 0) fault = lastFault("fchmod", region->path);
   }

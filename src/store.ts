@@ -327,7 +327,8 @@ export class Reader<T> {
   /**
    * The newest value; the same object until a newer version is there. One 32-bit load when nothing is new.
    *
-   * When the store was destroyed or its files deleted this is the last value adopted, until a new store is there.
+   * When the store was destroyed, or its files were deleted under a living writer, this is the last value adopted, until a
+   * new store is there. (Files deleted when no writer lived are not noticed: docs/limitations.md.)
    *
    * @throws {StoreError} `NOT_PUBLISHED` before the first publish, `CLOSED`, `PERMISSION`, `STATE_INVALID`,
    * `FORMAT_UNSUPPORTED`, `REGION_INVALID`, `CODEC_UNKNOWN`, `BYTES_INVALID`, `CONTENDED`, `FILE_SYSTEM_UNSUPPORTED`,

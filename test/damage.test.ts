@@ -59,6 +59,15 @@ const stateFlaws: [string, StoreErrorCode, string, (state: Buffer) => Buffer | u
     'formatVersion',
     (state) => void state.writeUInt32LE(2, 8),
   ],
+  [
+    'another format version, and another length',
+    'FORMAT_UNSUPPORTED',
+    'formatVersion',
+    (state) => {
+      state.writeUInt32LE(2, 8);
+      return Buffer.concat([state, state]);
+    },
+  ],
   ['format version 0', 'FORMAT_UNSUPPORTED', 'formatVersion', (state) => void state.writeUInt32LE(0, 8)],
   ['the other byte order', 'STATE_INVALID', 'byteOrder', (state) => void state.writeUInt32BE(0x01020304, 12)],
   ['no bytes', 'STATE_INVALID', 'byteLength', () => Buffer.alloc(0)],

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -592,11 +592,16 @@ describe('a loan', () => {
   });
 
   it('is aborted by `using`, unless it was committed', () => {
-    const writer = writeBytes(freshLocation());
+    const location = freshLocation();
+    const writer = writeBytes(location);
+    let disposed: Loan;
     {
       using loan = writer.loan(10);
       loan.fill(1);
+      disposed = loan;
     }
+    failure('LOAN_INVALID', () => disposed.commit());
+    expect(readdirSync(dirname(location)).filter((name) => name.includes('_tmp_'))).toEqual([]);
     expect(writer.version).toBe(0);
     {
       using loan = writer.loan(10);
@@ -1334,6 +1339,18 @@ describe('a writer whose files are gone', () => {
     onTestFinished(() => void vi.useRealTimers());
     for (let round = 0; round < 3; round += 1) failure('STORE_LOST', () => writer.publish('d'));
     expect(reader.current()).toBe('c');
+  });
+
+  it('stays lost when the file comes back', () => {
+    const location = freshLocation();
+    const writer = write(location, { reuse: false });
+    writer.publish('a');
+    renameSync(`${location}_state`, `${location}_away`);
+    failure('STORE_LOST', () => writer.publish('b'));
+    renameSync(`${location}_away`, `${location}_state`);
+    failure('STORE_LOST', () => writer.publish('b'));
+    failure('STORE_LOST', () => writer.destroy());
+    expect(existsSync(`${location}_state`)).toBe(true);
   });
 
   it('lets its readers go on to the store that has come to its place, and does it no harm', () => {

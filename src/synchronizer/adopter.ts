@@ -91,8 +91,8 @@ export class Adopter<V> {
   }
 
   /**
-   * The newest version. When the store was destroyed or its files deleted, that is the last one this reader has
-   * adopted, until there is another store at the location.
+   * The newest version. When the store was destroyed, or its files were deleted under a living writer, that is the last one
+   * this reader has adopted, until there is another store at the location.
    *
    * @throws {StoreError} `NOT_PUBLISHED`, `CLOSED`, and what is wrong with the store: `PERMISSION`, `STATE_INVALID`,
    * `FORMAT_UNSUPPORTED`, `REGION_INVALID`, `CONTENDED`, `FILE_SYSTEM_UNSUPPORTED`, `SYSTEM`, and what decoding throws

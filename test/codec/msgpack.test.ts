@@ -12,7 +12,9 @@ const roundTrip = (value: unknown): unknown => decodeBytes(msgpackCodec, encoded
 describe('the msgpack codec', () => {
   it('brings JSON back as it was', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+        // Refused, as the library refuses to read it.
+        fc.pre(!JSON.stringify(value).includes('"__proto__"'));
         expect(roundTrip(value)).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
@@ -165,6 +167,8 @@ describe('the msgpack codec', () => {
       new Uint8Array([0xd4, 0x01, 0x05]),
       new Uint8Array([0xd4, 0x02, 0x05]),
       new Uint8Array([0xd5, 0x01, 0x91, 0x05]),
+      new Uint8Array([0xc7, 0x03, 0x01, 0xa2, 0x61, 0x62]),
+      new Uint8Array([0xc7, 0x03, 0x02, 0xa2, 0x61, 0x62]),
       encode({ ['__proto__']: 1 }),
     ];
     for (const bytes of wrong) {

@@ -1,5 +1,5 @@
-// Runs native/handshake.hpp through every interleaving of one writer, its successors and some readers, within bounds
-// given on the command line, and checks the invariants of docs/protocol.md in every state:
+// Runs native/handshake.hpp through every interleaving of one writer, its successors and some readers, within
+// bounds given on the command line, and checks the invariants of docs/protocol.md in every state:
 //
 //   I1  what a reader has adopted is one published version, whole and unchanged until it lets go
 //   I2  a reader never goes back
@@ -29,7 +29,8 @@ using namespace vitrine;
 using namespace vitrine::explorer;
 
 bool assign(std::string_view name, std::string_view argument, unsigned& field) {
-  if (argument.size() <= name.size() || !argument.starts_with(name) || argument[name.size()] != '=') return false;
+  if (argument.size() <= name.size() || !argument.starts_with(name) || argument[name.size()] != '=')
+    return false;
   field = static_cast<unsigned>(std::strtoul(argument.data() + name.size() + 1, nullptr, 10));
   return true;
 }
@@ -38,7 +39,7 @@ bool assign(std::string_view name, std::string_view argument, unsigned& field) {
 
 int main(int argumentCount, char** arguments) {
   Bounds& bounds = sim.bounds;
-  unsigned limit = 400'000'000, reuse = 1, collide = 0, warm = 0;
+  unsigned limit = 400'000'000, reuse = 1, collide = 0, warm = 0, counts = 0;
   for (int i = 1; i < argumentCount; ++i) {
     const std::string_view argument = arguments[i];
     if (assign("readers", argument, bounds.readers) || assign("waiters", argument, bounds.waiters) ||
@@ -48,7 +49,7 @@ int main(int argumentCount, char** arguments) {
         assign("sweeps", argument, bounds.sweeps) || assign("tries", argument, bounds.tries) ||
         assign("holds", argument, bounds.holds) || assign("reuse", argument, reuse) ||
         assign("collide", argument, collide) || assign("warm", argument, warm) ||
-        assign("limit", argument, limit)) {
+        assign("counts", argument, counts) || assign("limit", argument, limit)) {
       continue;
     }
     if (argument.starts_with("ignore=")) {
@@ -64,7 +65,9 @@ int main(int argumentCount, char** arguments) {
   bounds.reuse = reuse != 0;
   bounds.collide = collide != 0;
   bounds.warm = warm != 0;
-  if (bounds.readers + bounds.waiters + 1 > kActors || bounds.slots > kSlots) Simulation::die("out of bounds");
+  bounds.counts = counts != 0;
+  if (bounds.readers + bounds.waiters + 1 > kActors || bounds.slots > kSlots)
+    Simulation::die("out of bounds");
 
   static State initial{};
   World& world = initial.world;
@@ -106,9 +109,10 @@ int main(int argumentCount, char** arguments) {
   Search search(sim, limit);
   const bool isComplete = search.run(initial);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - startedAt;
-  std::printf("{\"violated\":\"%s\",\"why\":\"%s\",\"isComplete\":%s,\"states\":%zu,\"steps\":%zu,\"depth\":%zu,"
-              "\"seconds\":%.2f}\n",
-              sim.violated != nullptr ? sim.violated : "", sim.explanation != nullptr ? sim.explanation : "",
-              isComplete ? "true" : "false", search.states(), search.steps, search.deepest, seconds.count());
+  std::printf(
+      "{\"violated\":\"%s\",\"why\":\"%s\",\"isComplete\":%s,\"states\":%zu,\"steps\":%zu,\"depth\":%zu,"
+      "\"seconds\":%.2f}\n",
+      sim.violated != nullptr ? sim.violated : "", sim.explanation != nullptr ? sim.explanation : "",
+      isComplete ? "true" : "false", search.states(), search.steps, search.deepest, seconds.count());
   if (sim.violated != nullptr) search.print();
 }

@@ -119,6 +119,13 @@ describe('the regions of a store', () => {
     expect(writer.stats().heldByteLength).toBeLessThan(MIB);
   });
 
+  it('shrink at once where nobody reads them', () => {
+    const { writer } = pair();
+    for (let round = 0; round < 3; round += 1) writer.publish(filled(3 * MIB, 1));
+    for (let round = 0; round < 3; round += 1) writer.publish(filled(10, 1));
+    expect(writer.stats()).toMatchObject({ regions: 2, heldByteLength: 8192 });
+  });
+
   it('keep room for a value that grows a little', () => {
     const { writer } = pair();
     writer.publish(filled(1_000_000, 1));

@@ -362,7 +362,7 @@ export class Encoder {
   private writeEntries(fields: Fields, slot: number, nullPrototype: boolean): number {
     this.descend();
     const { room } = this;
-    const keys = Object.keys(fields);
+    const keys = this.shapes.keysOf(fields);
     const head = room.take(2 + 2 * keys.length);
     let size = 32 + 16 * keys.length;
     let hint: WriteShape | null = null;

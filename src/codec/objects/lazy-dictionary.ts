@@ -1,4 +1,4 @@
-import { DICTIONARY_INDEX_SHIFT, DICTIONARY_NULL_PROTOTYPE, hashKey } from './layout.ts';
+import { DICTIONARY_INDEX_SHIFT, DICTIONARY_NULL_PROTOTYPE, hashKey, TAG_TEXT } from './layout.ts';
 import {
   Held,
   INSPECT,
@@ -71,14 +71,17 @@ export class LazyDictionary implements LazyCollection {
   complete(): object {
     const { reading, target } = this;
     reading.touch();
-    const members: [string, unknown][] = [];
+    const { size, prototype } = this;
+    const keys = new Array<string>(size);
+    const values = new Array<unknown>(size);
     reading.scans = 1;
     try {
-      for (let entry = 0; entry < this.size; entry++) {
+      for (let entry = 0; entry < size; entry++) {
         reading.spend(2);
         const slot = this.entries + 2 * entry;
         const key = readTextSlot(reading, slot);
-        members.push([key, this.values.get(key) ?? readSlot(reading, slot + 1)]);
+        keys[entry] = key;
+        values[entry] = this.values.get(key) ?? readSlot(reading, slot + 1);
       }
     } catch (error) {
       throw asStoreError(error);
@@ -86,8 +89,10 @@ export class LazyDictionary implements LazyCollection {
       reading.scans = 0;
     }
     delete target[INSPECT as unknown as string];
-    for (const [key, value] of members) {
-      if (key in target) {
+    for (let entry = 0; entry < size; entry++) {
+      const key = keys[entry] as string;
+      const value = values[entry];
+      if (prototype !== null && key in prototype) {
         Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
       } else {
         target[key] = value;
@@ -118,12 +123,26 @@ export class LazyDictionary implements LazyCollection {
       if (entry === 0) return -1;
       if (u32[2 * (index + place)] === hash) {
         if (entry > this.size) invalid('an index beyond its dictionary');
-        if (readTextSlot(reading, this.entries + 2 * (entry - 1)) === key) return entry - 1;
+        if (holdsText(reading, this.entries + 2 * (entry - 1), key)) return entry - 1;
       }
       place = (place + 1) & mask;
     }
     return -1;
   }
+}
+
+/** Whether `slot` holds the text `key`: compared where it lies, without making a text. */
+function holdsText(reading: Reading, slot: number, key: string): boolean {
+  const { u32, bytes } = reading;
+  const high = u32[2 * slot + 1] as number;
+  if (high >>> 16 !== TAG_TEXT) return readTextSlot(reading, slot) === key;
+  const { length } = key;
+  const offset = u32[2 * slot] as number;
+  if ((high & 0xffff) !== length || offset + length > reading.byteLength) return false;
+  for (let i = 0; i < length; i++) {
+    if (bytes[offset + i] !== key.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 /** Reading goes to the bytes; whatever asks for all members at once completes the object first. */

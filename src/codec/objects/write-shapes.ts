@@ -166,6 +166,8 @@ export class WriteShapes {
   private used: WriteShape[] = [];
   private tableOf: WriteShape[] = [];
   private table: Uint8Array | null = null;
+  private refused: object | null = null;
+  private refusedKeys: readonly string[] = [];
 
   constructor(sink: FieldSink) {
     this.sink = sink;
@@ -174,6 +176,8 @@ export class WriteShapes {
   begin(): void {
     this.payload++;
     this.used = [];
+    this.refused = null;
+    this.refusedKeys = [];
     if (this.known > MAX_KEPT_SHAPES || this.nodes > MAX_KEPT_NODES) {
       this.plain = new KeyNode();
       this.nullPrototype = new KeyNode();
@@ -213,6 +217,13 @@ export class WriteShapes {
     return shape.payload === this.payload ? shape : this.enlist(shape);
   }
 
+  /** The keys of an object that is to be a dictionary: mostly they are known from the attempt to find its shape. */
+  keysOf(object: object): readonly string[] {
+    const keys = this.refused === object ? this.refusedKeys : Object.keys(object);
+    this.refused = null;
+    return keys;
+  }
+
   get usedCount(): number {
     return this.used.length;
   }
@@ -239,6 +250,8 @@ export class WriteShapes {
 
   private learn(object: object, nullPrototype: boolean): WriteShape | null {
     const keys = Object.keys(object);
+    this.refused = object;
+    this.refusedKeys = keys;
     if (keys.length > MAX_SHAPE_KEYS || this.used.length === MAX_SHAPES || this.nodes > MAX_KEPT_NODES)
       return null;
     // Something enumerable was put on the prototype: `for...in` shows it, and it is not the object's own.

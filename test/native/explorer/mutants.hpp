@@ -8,65 +8,28 @@
 
 namespace vitrine::explorer {
 
-enum class Mutant {
-  none,
-  // Labelled accesses.
-  countedInNever, countedInByLoadAndStore, versionNotRechecked, wordNotRechecked, unpinnedBlindly,
-  unpinnedWithoutCompare, countIgnored, countsKept, wordNotStored, versionNotStored, sequenceFirst, sequenceNotMoved,
-  flagClearedAfter, flagNotLookedAtAgain, flagNotCleared, vacatedInName, tombstoneNotStored, sequenceRememberedLate,
-  pinnedFirst, hintIgnored,
-  // Arguments and order of the calls around them.
-  countedEarly, countedLate, waitsForReaders, noMaximum, noStoreId, notReannounced, unlinkedFirst, reuseChanged,
-  wordAfterVersion, wordBeforeRename, namedBeforeEncoded, numberNotCleared, suspectTrusted, numberRestarted,
-  tombstoneOverlooked, takeoverSilent, burialSilent, pinNotCompared, mappingsKept, sequenceKept, numberKept,
-  flagNotRaised, expectedLate, stateUnlinkedFirst,
-};
+// clang-format off
+#define VITRINE_MUTANTS(X)                                                                              \
+  /* Labelled accesses. */                                                                              \
+  X(countedInNever) X(countedInByLoadAndStore) X(versionNotRechecked) X(wordNotRechecked)               \
+  X(unpinnedBlindly) X(unpinnedWithoutCompare) X(countIgnored) X(countsKept) X(wordNotStored)           \
+  X(versionNotStored) X(sequenceFirst) X(sequenceNotMoved) X(flagClearedAfter) X(flagNotLookedAtAgain)  \
+  X(flagNotCleared) X(vacatedInName) X(tombstoneNotStored) X(sequenceRememberedLate) X(pinnedFirst)     \
+  X(hintIgnored)                                                                                        \
+  /* Arguments and order of the calls around them. */                                                   \
+  X(countedEarly) X(countedLate) X(waitsForReaders) X(noMaximum) X(wordNotAsked) X(noStoreId)           \
+  X(notReannounced) X(unlinkedFirst) X(reuseChanged) X(wordAfterVersion) X(wordBeforeRename)            \
+  X(namedBeforeEncoded) X(numberNotCleared) X(suspectTrusted) X(numberRestarted) X(tombstoneOverlooked) \
+  X(takeoverSilent) X(burialSilent) X(stateUnlinkedFirst) X(pinNotCompared) X(mappingsKept)             \
+  X(sequenceKept) X(numberKept) X(flagNotRaised) X(expectedLate)
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 44> kMutants{{
-    {"countedInNever", Mutant::countedInNever},
-    {"countedInByLoadAndStore", Mutant::countedInByLoadAndStore},
-    {"versionNotRechecked", Mutant::versionNotRechecked},
-    {"wordNotRechecked", Mutant::wordNotRechecked},
-    {"unpinnedBlindly", Mutant::unpinnedBlindly},
-    {"unpinnedWithoutCompare", Mutant::unpinnedWithoutCompare},
-    {"countIgnored", Mutant::countIgnored},
-    {"countsKept", Mutant::countsKept},
-    {"wordNotStored", Mutant::wordNotStored},
-    {"versionNotStored", Mutant::versionNotStored},
-    {"sequenceFirst", Mutant::sequenceFirst},
-    {"sequenceNotMoved", Mutant::sequenceNotMoved},
-    {"flagClearedAfter", Mutant::flagClearedAfter},
-    {"flagNotLookedAtAgain", Mutant::flagNotLookedAtAgain},
-    {"flagNotCleared", Mutant::flagNotCleared},
-    {"vacatedInName", Mutant::vacatedInName},
-    {"tombstoneNotStored", Mutant::tombstoneNotStored},
-    {"sequenceRememberedLate", Mutant::sequenceRememberedLate},
-    {"pinnedFirst", Mutant::pinnedFirst},
-    {"hintIgnored", Mutant::hintIgnored},
-    {"countedEarly", Mutant::countedEarly},
-    {"countedLate", Mutant::countedLate},
-    {"waitsForReaders", Mutant::waitsForReaders},
-    {"noMaximum", Mutant::noMaximum},
-    {"noStoreId", Mutant::noStoreId},
-    {"notReannounced", Mutant::notReannounced},
-    {"unlinkedFirst", Mutant::unlinkedFirst},
-    {"reuseChanged", Mutant::reuseChanged},
-    {"wordAfterVersion", Mutant::wordAfterVersion},
-    {"wordBeforeRename", Mutant::wordBeforeRename},
-    {"namedBeforeEncoded", Mutant::namedBeforeEncoded},
-    {"numberNotCleared", Mutant::numberNotCleared},
-    {"suspectTrusted", Mutant::suspectTrusted},
-    {"numberRestarted", Mutant::numberRestarted},
-    {"tombstoneOverlooked", Mutant::tombstoneOverlooked},
-    {"takeoverSilent", Mutant::takeoverSilent},
-    {"burialSilent", Mutant::burialSilent},
-    {"pinNotCompared", Mutant::pinNotCompared},
-    {"mappingsKept", Mutant::mappingsKept},
-    {"sequenceKept", Mutant::sequenceKept},
-    {"numberKept", Mutant::numberKept},
-    {"flagNotRaised", Mutant::flagNotRaised},
-    {"expectedLate", Mutant::expectedLate},
-    {"stateUnlinkedFirst", Mutant::stateUnlinkedFirst},
-}};
+#define VITRINE_NAME(name) name,
+enum class Mutant { none, VITRINE_MUTANTS(VITRINE_NAME) };
+#undef VITRINE_NAME
+
+#define VITRINE_ENTRY(name) std::pair<std::string_view, Mutant>{#name, Mutant::name},
+inline constexpr std::array kMutants{VITRINE_MUTANTS(VITRINE_ENTRY)};
+#undef VITRINE_ENTRY
+// clang-format on
 
 }  // namespace vitrine::explorer

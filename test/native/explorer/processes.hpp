@@ -1,6 +1,6 @@
 // The writer, readers and waiters, step by step as native/writer_handle.cc, native/reader_handle.cc and
-// src/synchronizer drive the handshake. Which slot is taken, when a region is rewritten, replaced or given back, what
-// is held and for how long is policy there; here it is left open, and every choice is explored.
+// src/synchronizer drive the handshake. Which slot is taken, when a region is rewritten, replaced or given
+// back, what is held and for how long is policy there; here it is left open, and every choice is explored.
 #pragma once
 
 #include "simulation.hpp"
@@ -10,8 +10,17 @@ namespace vitrine::explorer {
 using Shake = Handshake<ExploredAtomics>;
 
 // The first choice of every operation: what to do, and to which slot (or set of slots).
-enum class Operation : std::uint8_t { takeOver, takeOverAfterSweep, publishInPlace, replace, vacate, destroy, adopt,
-                                      release, wait };
+enum class Operation : std::uint8_t {
+  takeOver,
+  takeOverAfterSweep,
+  publishInPlace,
+  replace,
+  vacate,
+  destroy,
+  adopt,
+  release,
+  wait
+};
 inline std::uint8_t code(Operation operation, unsigned argument = 0) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(operation) << 4 | argument);
 }
@@ -63,7 +72,7 @@ inline Codes operationsOf(const Simulation& sim, const State& state, const Actor
   return codes;
 }
 
-// ---- the writer ---------------------------------------------------------------------------------------------------
+// ---- the writer -------------------------------------------------------------------------------------------
 
 inline Shake shakeOf(unsigned store) {
   return Shake(decoys[store], sim.bounds.reuse || (sim.is(Mutant::reuseChanged) && sim.me().hasCrashed));
@@ -82,13 +91,16 @@ inline void wakeAll() {
     return sim.access(At::wake, [] {
       for (unsigned index = 0; index < sim.state->actorCount; ++index) {
         Actor& actor = sim.state->actors[index];
-        if (actor.kind == Kind::waiter) actor.base.asleep = actor.now.asleep = 0;
+        const bool sleepsHere = actor.kind == Kind::waiter && actor.base.store == sim.me().store;
+        if (sleepsHere) actor.base.asleep = actor.now.asleep = 0;
       }
       return 0;
     });
   };
-  if (sim.bounds.waiters == 0) privately(wake);
-  else wake();
+  if (sim.bounds.waiters == 0)
+    privately(wake);
+  else
+    wake();
 }
 
 inline void markAnnounced(unsigned store) {
@@ -109,7 +121,8 @@ inline void unlinkState() {
   sim.access(At::unlinkState, [] { return sim.world().statePath = 0; });
 }
 
-// Takes the identity of what the slot's path leads to, if it is a region of this store: file, incarnation, number.
+// Takes the identity of what the slot's path leads to, if it is a region of this store: file, incarnation,
+// number.
 inline std::uint64_t peek(unsigned slot) {
   return sim.observe([&]() -> std::uint64_t {
     const unsigned id = sim.world().path[slot];
@@ -158,15 +171,15 @@ inline void takeOver(bool isSwept, unsigned deleted) {
 
   Shake handshake = shakeOf(me.store);
   const VersionWord version = handshake.version();
-  me.publishNumber = static_cast<std::uint8_t>(sim.observe([&] { return sim.world().blockNumber[me.store]; }));
+  me.publishNumber =
+      static_cast<std::uint8_t>(sim.observe([&] { return sim.world().blockNumber[me.store]; }));
   if (sim.is(Mutant::numberRestarted)) me.publishNumber = 0;
   for (unsigned slot = 0; slot < sim.bounds.slots; ++slot) {
     const std::uint64_t found = peek(slot);
     if (found == 0) continue;
     const unsigned incarnation = found >> 8 & 0xff, number = found >> 16;
-    const bool agrees =
-        privately([&] { return handshake.slotWord(slot).incarnation(); }) == incarnation ||
-        sim.is(Mutant::suspectTrusted);
+    const bool agrees = privately([&] { return handshake.slotWord(slot).incarnation(); }) == incarnation ||
+                        sim.is(Mutant::suspectTrusted);
     if (!agrees) continue;
     me.regions[slot] = Mapped{static_cast<std::uint8_t>(found), static_cast<std::uint8_t>(incarnation)};
     if (number > me.publishNumber && !sim.is(Mutant::numberRestarted)) {
@@ -204,6 +217,7 @@ inline void announce(unsigned slot) {
   }
   const bool mustWake = handshake.announce(VersionWord(slot, 1, checksumOf(me.draftPayload)));
   markAnnounced(me.store);
+  sim.observe([&] { return sim.world().newest[me.store] = me.draftNumber; });
   me.publishNumber = me.draftNumber;
   me.active = static_cast<std::uint8_t>(slot);
   privately([&] {
@@ -264,11 +278,14 @@ inline void publishInPlace(unsigned slot) {
   announce(slot);
 }
 
-// Publisher.allocate(), Draft.commit(). Nobody sees the fresh file before it has a name, so that its making is one step.
+// Publisher.allocate(), Draft.commit(). Nobody sees the fresh file before it has a name, so that its making
+// is one step.
 inline void replace(unsigned slot) {
   Local& me = sim.me();
   Shake handshake = shakeOf(me.store);
-  const std::uint64_t incarnation = handshake.nextIncarnation(slot, incarnationAtPath(slot));
+  const std::uint64_t incarnation = sim.is(Mutant::wordNotAsked)
+                                        ? incarnationAtPath(slot) + 1
+                                        : handshake.nextIncarnation(slot, incarnationAtPath(slot));
   me.draftNumber = me.publishNumber + 1;
   if (incarnation >= 16) Simulation::die("more incarnations than the bounds of the state");
 
@@ -285,7 +302,8 @@ inline void replace(unsigned slot) {
       --world.publishes;
       const std::uint8_t payload = ++world.attempts;
       File& file = world.files[id];
-      file = File{me.store, static_cast<std::uint8_t>(slot), static_cast<std::uint8_t>(incarnation), 0, 0, {}, 0};
+      file = File{me.store, static_cast<std::uint8_t>(slot), static_cast<std::uint8_t>(incarnation), 0, 0, {},
+                  0};
       if (!sim.is(Mutant::namedBeforeEncoded)) {
         file.number = me.draftNumber;
         file.checksum = checksumOf(payload);
@@ -304,7 +322,8 @@ inline void replace(unsigned slot) {
     encode(fresh);
     completeHeader(fresh);
   }
-  if (!sim.is(Mutant::wordBeforeRename) && !sim.is(Mutant::wordAfterVersion)) handshake.install(slot, incarnation);
+  if (!sim.is(Mutant::wordBeforeRename) && !sim.is(Mutant::wordAfterVersion))
+    handshake.install(slot, incarnation);
   me.regions[slot] = Mapped{static_cast<std::uint8_t>(fresh), static_cast<std::uint8_t>(incarnation)};
   announce(slot);
   if (sim.is(Mutant::wordAfterVersion)) handshake.install(slot, incarnation);
@@ -344,7 +363,7 @@ inline void destroy() {
   me.hasCrashed = hasCrashed;
 }
 
-// ---- a reader -----------------------------------------------------------------------------------------------------
+// ---- a reader ---------------------------------------------------------------------------------------------
 
 struct Regions {
   bool has(unsigned slot, std::uint64_t incarnation) const {
@@ -374,7 +393,8 @@ inline void letGo(Holding& holding) {
 // Adopter.#attach(), ReaderHandle::attach()
 inline bool attach() {
   Local& me = sim.me();
-  const auto found = static_cast<std::uint8_t>(sim.access(At::openState, [] { return sim.world().statePath; }));
+  const auto found =
+      static_cast<std::uint8_t>(sim.access(At::openState, [] { return sim.world().statePath; }));
   if (found == 0) return false;
   if (found != me.store && !sim.is(Mutant::numberKept)) me.have = 0;
   if (!sim.is(Mutant::mappingsKept)) me.regions = {};
@@ -391,7 +411,9 @@ inline void adopt() {
   Local& me = sim.me();
   if (me.store == 0 && !attach()) return;
   Regions regions;
-  const auto tryOnce = [&] { return Shake(decoys[me.store], sim.bounds.reuse).adopt(regions, sim.bounds.tries); };
+  const auto tryOnce = [&] {
+    return Shake(decoys[me.store], sim.bounds.reuse).adopt(regions, sim.bounds.tries);
+  };
   Adoption adoption = tryOnce();
   const auto isGone = [&] {
     return sim.access(At::openState, [] { return sim.world().statePath; }) != me.store;
@@ -409,7 +431,8 @@ inline void adopt() {
     case Adopt::destroyed:
       return;
     case Adopt::contended:
-      sim.require(sim.bounds.tries == 1, "I9", "adoption was repeated more often than versions were published");
+      sim.require(sim.bounds.tries == 1, "I9",
+                  "adoption was repeated more often than versions were published");
       return;
     case Adopt::stateInvalid:
       sim.require(false, "I9", "a version word that no writer stores");
@@ -435,7 +458,8 @@ inline void adopt() {
     sim.require(file.number >= me.have, "I2", "a reader went back to an older version");
     return file.number;
   }));
-  me.candidate = Holding{region.file, number, me.store, slot, static_cast<std::uint8_t>(adoption.incarnation)};
+  me.candidate =
+      Holding{region.file, number, me.store, slot, static_cast<std::uint8_t>(adoption.incarnation)};
   if (sim.is(Mutant::sequenceRememberedLate)) {
     adoption.sequence = sim.access(At::R1, [] { return sim.words().sequence; });
   }
@@ -450,19 +474,26 @@ inline void adopt() {
   letGo(me.candidate);
 }
 
-// ---- a waiter -----------------------------------------------------------------------------------------------------
+// ---- a waiter ---------------------------------------------------------------------------------------------
 
 // Has adopted what `sequence` announces, and sleeps until it moves.
 inline void wait() {
   Local& me = sim.me();
   me.have = static_cast<std::uint8_t>(sim.access(At::R1, [] { return sim.words().sequence; }));
+  if (VersionWord(sim.access(At::R2, [] { return sim.words().version; })).isTombstone()) {
+    const auto found =
+        static_cast<std::uint8_t>(sim.access(At::openState, [] { return sim.world().statePath; }));
+    if (found != 0) me.store = found;
+    return;
+  }
   if (sim.bounds.reuse && !sim.is(Mutant::flagNotRaised)) {
     sim.access(At::raise, [] { return sim.words().waiters = 1; });
   }
   std::uint64_t expected = me.have;
   if (sim.is(Mutant::expectedLate)) expected = sim.access(At::R1, [] { return sim.words().sequence; });
   // The kernel compares and goes to sleep in one step.
-  me.asleep = static_cast<std::uint8_t>(sim.access(At::sleep, [&] { return sim.words().sequence == expected; }));
+  me.asleep =
+      static_cast<std::uint8_t>(sim.access(At::sleep, [&] { return sim.words().sequence == expected; }));
 }
 
 inline void operate() {

@@ -1,12 +1,17 @@
 // Depth-first search through every state that the processes can reach, each visited once.
 //
-// - A killed or stopped reader is one that takes no further step: every state is checked with all continuations of the
-//   others, so its death needs no step of its own. A writer's death does, for a successor follows.
-// - Readers are alike, so states that differ in who is who are one state.
-// - Where the writer's next step is private (no other process can notice it or make a difference to it), the others need
-//   not go first: what they do now they can do after it, with the same effect. Its death is still tried there.
-// - States are compared by 128 bits of hash. Two different ones among 100 million would be taken for one with a
-//   probability of 10^-23.
+// A killed or stopped reader is one that takes no further step. Every state is checked, with all
+// continuations of the others, so a reader's death needs no step of its own. A writer's death has one, for a
+// successor follows.
+//
+// Readers are alike, so states that differ in who is who are one state.
+//
+// Where the writer's next step is private (no other process can notice it or make a difference to it), the
+// others need not go first: what they do now they can do after it, with the same effect. Its death is still
+// tried there.
+//
+// States are compared by 128 bits of hash: the probability that two different ones among 100 million are
+// taken for one is 10^-23.
 #pragma once
 
 #include <algorithm>
@@ -89,7 +94,8 @@ class Search {
   std::size_t steps = 0, deepest = 0;
   std::size_t states() const { return visited_.size(); }
 
-  explicit Search(Simulation& simulation, std::size_t stateLimit) : sim_(simulation), stateLimit_(stateLimit) {}
+  explicit Search(Simulation& simulation, std::size_t stateLimit)
+      : sim_(simulation), stateLimit_(stateLimit) {}
 
   // Whether the search was complete; it ends early at a violation.
   bool run(const State& initial) {
@@ -225,18 +231,22 @@ class Search {
       const bool isResting = actor.pending.at == At::rest;
       const Words& words = world.words[now.store];
       if (actor.kind == Kind::waiter) {
-        require(!now.asleep || !isWriterIdle || now.have == words.sequence, "I11", "a waiter sleeps through a publish");
+        const bool mayBeAsleep = now.have == words.sequence && !VersionWord(words.version).isTombstone();
+        require(!now.asleep || !isWriterIdle || mayBeAsleep, "I11", "a waiter sleeps through a publish");
         continue;
       }
       require(isWhole(now.held) && isWhole(now.candidate), "I1", "bytes of a pinned version changed");
       for (const Pin& pin : now.pins) {
-        const bool counts = pin.store != 0 && SlotWord(world.words[pin.store].slots[pin.slot]).incarnation() == pin.incarnation;
+        const bool counts = pin.store != 0 &&
+                            SlotWord(world.words[pin.store].slots[pin.slot]).incarnation() == pin.incarnation;
         if (counts) ++pinned[pin.store][pin.slot];
       }
       if (!isResting || now.store == 0 || now.remembered != words.sequence) continue;
       if (world.announced[now.store]) {
-        require(!VersionWord(words.version).isTombstone(), "I10", "a reader will never look for the store's successor");
-        require(now.have == world.newest[now.store], "I3", "a reader's fast path says unchanged, but there is a newer version");
+        require(!VersionWord(words.version).isTombstone(), "I10",
+                "a reader will never look for the store's successor");
+        require(now.have == world.newest[now.store], "I3",
+                "a reader's fast path says unchanged, but there is a newer version");
       }
       require(sim_.bounds.sweeps > 0 || world.stores == now.store, "I10",
               "a reader will never look for the store's successor");
@@ -275,32 +285,60 @@ class Search {
   }
 
   static void printOperation(std::uint8_t chosen) {
-    static constexpr const char* kNames[] = {"takes over",   "takes over what was swept", "publishes in place into slot",
-                                             "replaces slot", "vacates slot",             "destroys the store",
-                                             "adopts",        "lets go",                  "waits"};
+    // clang-format off
+    static constexpr const char* kNames[] = {
+        "takes over", "takes over after sweep", "publishes in place into slot", "replaces slot",
+        "vacates slot", "destroys the store", "adopts", "lets go", "waits"};
+    // clang-format on
     std::printf("%s %u: ", kNames[chosen >> 4], chosen & 0xf);
   }
 
   static void printValue(At at, std::uint64_t value) {
     switch (at) {
-      case At::R2: case At::R5: case At::T1: case At::W3: case At::D1: {
+      case At::R2:
+      case At::R5:
+      case At::T1:
+      case At::W3:
+      case At::D1: {
         const VersionWord version(value);
-        if (version.isNothing() || version.isTombstone()) std::printf(" = %s\n", version.isNothing() ? "nothing" : "tombstone");
-        else std::printf(" = slot %u, checksum %u\n", version.slot(), static_cast<unsigned>(value & 0x7ffffff));
+        if (version.isNothing() || version.isTombstone())
+          std::printf(" = %s\n", version.isNothing() ? "nothing" : "tombstone");
+        else
+          std::printf(" = slot %u, checksum %u\n", version.slot(), static_cast<unsigned>(value & 0x7ffffff));
         return;
       }
-      case At::R3: case At::R4: case At::R6: case At::U1: case At::W1: case At::W2: case At::W7:
+      case At::R3:
+      case At::R4:
+      case At::R6:
+        std::printf(" = incarnation %u\n", static_cast<unsigned>(SlotWord(value).incarnation()));
+        return;
+      case At::U1:
+      case At::W1:
+      case At::W2:
+      case At::W7:
         std::printf(" = incarnation %u, count %u\n", static_cast<unsigned>(SlotWord(value).incarnation()),
                     static_cast<unsigned>(SlotWord(value).count()));
         return;
       case At::U2:
         std::printf(value == ~std::uint64_t{0} ? "\n" : " fails\n");
         return;
-      case At::mapRegion: case At::rename:
+      case At::mapRegion:
+      case At::rename:
         std::printf(" = file %u\n", static_cast<unsigned>(value & 0xff));
         return;
-      default:
+      case At::R1:
+      case At::W4:
+      case At::W5:
+      case At::W6:
+      case At::W8:
+      case At::openState:
         std::printf(" = %llu\n", static_cast<unsigned long long>(value));
+        return;
+      case At::sleep:
+        std::printf(value != 0 ? ": asleep\n" : ": moved\n");
+        return;
+      default:
+        std::printf("\n");
     }
   }
 

@@ -1,10 +1,12 @@
-// Runs one step of one process, and the Atomics policy that makes every labelled access of handshake.hpp such a step.
+// Runs one step of one process, and the Atomics policy that makes every labelled access of handshake.hpp such
+// a step.
 //
-// A process is in the middle of a C++ function between two of its steps, and its locals cannot be copied. They need not
-// be: the function is deterministic but for what its accesses return. So a process is its memory when the operation
-// began and a log of what the accesses have returned since. To take a step the operation is called anew, is fed the
-// log, performs one access for real, and is left by longjmp at the next one. Nothing but the log and the memory may
-// flow into it: whoever writes an operation must look at the world inside access(), observe() or choose() only.
+// A process is in the middle of a C++ function between two of its steps, and its locals cannot be copied.
+// They need not be: the function is deterministic but for what its accesses return. So a process is its
+// memory when the operation began and a log of what the accesses have returned since. To take a step the
+// operation is called anew, is fed the log, performs one access for real, and is left by longjmp at the next
+// one. Nothing but the log and the memory may flow into it: whoever writes an operation must look at the
+// world inside access(), observe() or choose() only.
 #pragma once
 
 #include <csetjmp>
@@ -20,7 +22,9 @@ class Simulation {
  public:
   Bounds bounds;
   Mutant mutant = Mutant::none;
-  bool ignores(const char* invariant) const { return ignored != nullptr && std::strcmp(ignored, invariant) == 0; }
+  bool ignores(const char* invariant) const {
+    return ignored != nullptr && std::strcmp(ignored, invariant) == 0;
+  }
   const char* ignored = nullptr;
 
   const char* violated = nullptr;  // the invariant's number
@@ -35,8 +39,8 @@ class Simulation {
   Words& words() { return world().words[me().store]; }
   bool is(Mutant one) const { return mutant == one; }
 
-  bool isAfterHint = false;        // between R3 and the look at the mapped regions that follows it
-  std::uint64_t lastValue = 0;     // of the access that step() performed, for traces
+  bool isAfterHint = false;     // between R3 and the look at the mapped regions that follows it
+  std::uint64_t lastValue = 0;  // of the access that step() performed, for traces
   At lastAt = At::rest;
 
   // While true, accesses are ones that no other process can notice or make a difference to.
@@ -79,6 +83,13 @@ class Simulation {
     return lastValue = record(at, perform());
   }
 
+  // The last access turned out to be as if the one before it had been late, and had returned this.
+  void amend(std::uint64_t value) {
+    --actor().logLength;
+    --cursor_;
+    actor().log[cursor_ - 1] = value;
+  }
+
   // A look that is part of the step before it, or an effect on ghosts.
   template <class Perform>
   std::uint64_t observe(Perform&& perform) {
@@ -86,7 +97,8 @@ class Simulation {
     return record(At::ghost, perform());
   }
 
-  // 0 to options - 1, all of them explored. At the beginning of an operation the search says which codes there are.
+  // 0 to options - 1, all of them explored. At the beginning of an operation the search says which codes
+  // there are.
   std::uint8_t choose(unsigned options) {
     if (cursor_ < actor().logLength) return static_cast<std::uint8_t>(replay(At::choice));
     if (hasMoved_ || hasChosen_) stop(Pending{At::choice, 1, static_cast<std::uint8_t>(options)});
@@ -114,7 +126,8 @@ class Simulation {
 
  private:
   std::uint64_t replay(At at) {
-    if (actor().ats[cursor_] != at) die("an operation did not repeat itself: something flows into it beside its log");
+    if (actor().ats[cursor_] != at)
+      die("an operation did not repeat itself: something flows into it beside its log");
     return actor().log[cursor_++];
   }
   std::uint64_t record(At at, std::uint64_t value) {
@@ -139,8 +152,8 @@ class Simulation {
 
 inline Simulation sim;
 
-// The handshake is given one of these. Its words are names only: a value is looked up in the simulated world. Bytes
-// that it would read otherwise make no sense.
+// The handshake is given one of these. Its words are names only: a value is looked up in the simulated world.
+// Bytes that it would read otherwise make no sense.
 inline std::array<StateRegion, kStores + 1> decoys = [] {
   std::array<StateRegion, kStores + 1> regions;
   std::memset(static_cast<void*>(regions.data()), 0xd5, sizeof regions);
@@ -176,7 +189,8 @@ inline void checkVersionStore(unsigned store, std::uint64_t raw) {
     world.announced[store] = 0;
     return;
   }
-  sim.require(!VersionWord(world.words[store].version).isTombstone(), "I6", "published into a store that was destroyed");
+  sim.require(!VersionWord(world.words[store].version).isTombstone(), "I6",
+              "published into a store that was destroyed");
   sim.require(!version.isNothing(), "I7", "a successor found the newest version's region unsound");
   const Local& writer = sim.me();
   const unsigned slot = version.slot(), number = writer.draftNumber;
@@ -225,7 +239,7 @@ struct ExploredAtomics {
       }
       if (sim.is(Mutant::hintIgnored)) return SlotWord(0, 0).raw();
     }
-    const std::uint64_t value = access(at(L), L, [&] { return *cell.value; });
+    const std::uint64_t value = access(at(L), L, [&] { return withoutCount(L, *cell.value); });
     if constexpr (L == Label::R2) me.versionSeen = value;
     if constexpr (L == Label::R3) me.wordSeen = value;
     if constexpr (L == Label::U1) {
@@ -327,6 +341,8 @@ struct ExploredAtomics {
       return kDone;
     });
     if (seen != kDone) {
+      // Compares again with what it has seen, as if U1 had only been now: failures need not be remembered.
+      sim.amend(seen);
       expected = me.wordSeen = seen;
       forgetVoidPins(cell, seen);
       return false;
@@ -336,8 +352,8 @@ struct ExploredAtomics {
   }
 
  private:
-  // Labels that belong to the writer alone need no turn of their own: T1 reads what only a writer stores, and nobody
-  // else looks at the flag in a run without waiters.
+  // Labels that belong to the writer alone need no turn of their own: T1 reads what only a writer stores, and
+  // nobody else looks at the flag in a run without waiters.
   template <class Perform>
   static std::uint64_t access(At at, Label label, Perform&& perform) {
     const bool isFlag = label == Label::W5 || label == Label::W6 || label == Label::W8;
@@ -348,6 +364,12 @@ struct ExploredAtomics {
     return value;
   }
 
+  // adopt() looks at the incarnation in R3, R4 and R6, and states that differ in counts seen are many.
+  static std::uint64_t withoutCount(Label label, std::uint64_t word) {
+    const bool hasNoUse = label == Label::R3 || label == Label::R4 || label == Label::R6;
+    return hasNoUse && !sim.bounds.counts ? SlotWord(SlotWord(word).incarnation(), 0).raw() : word;
+  }
+
   static std::uint64_t countIn(const Cell& cell) {
     const std::uint64_t before = [&] {
       if (sim.is(Mutant::countedInNever)) return access(At::R4, Label::R4, [&] { return *cell.value; });
@@ -356,7 +378,7 @@ struct ExploredAtomics {
         access(At::R4, Label::R4, [&] { return *cell.value = seen + 1; });
         return seen;
       }
-      return access(At::R4, Label::R4, [&] { return (*cell.value)++; });
+      return access(At::R4, Label::R4, [&] { return withoutCount(Label::R4, (*cell.value)++); });
     }();
     for (Pin& pin : sim.me().pins) {
       if (pin.store != 0) continue;
@@ -368,7 +390,8 @@ struct ExploredAtomics {
     return before;
   }
 
-  // Incarnations only rise: a count that a replacement has voided stays void, and there is nothing to count out of.
+  // Incarnations only rise: a count that a replacement has voided stays void, and there is nothing to count
+  // out of.
   static void forgetVoidPins(const Cell& cell, std::uint64_t word) {
     for (Pin& pin : sim.me().pins) {
       const bool isOfSlot = pin.store == cell.store && pin.slot == cell.slot;
