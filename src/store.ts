@@ -140,7 +140,14 @@ export class Loan extends Uint8Array<ArrayBuffer> {
 }
 
 /** A loan that nobody can end any more would keep its slot for ever. */
-const forgottenLoans = new FinalizationRegistry<Draft>((draft) => draft.abort());
+const forgottenLoans = new FinalizationRegistry<Draft>((draft) => {
+  try {
+    draft.abort();
+  } catch {
+    // Out of mappings, say. Nobody can write to the array any more, and there is nobody to tell: the region is replaced
+    // instead of rewritten.
+  }
+});
 
 /** Publishes values to a store. A store has one writer at a time. */
 export class Writer<T> {
