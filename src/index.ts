@@ -4,14 +4,14 @@ export type { Codec, DecodeOptions, DecodeSource, EncodeTarget } from './codec/c
 export { msgpackCodec } from './codec/msgpack.ts';
 export { column, forEachInColumn, type Mutable, toPlain, type View } from './codec/objects/index.ts';
 export { StoreError, type StoreErrorCode, type StoreErrorDetails } from './errors.ts';
+export type { Loan } from './loan.ts';
+export type { Snapshot } from './snapshot.ts';
 export {
-  type Loan,
   openReader,
   openWriter,
   type Reader,
   type ReaderOptions,
   type ReaderStats,
-  type Snapshot,
   type Verified,
   verify,
   type Writer,

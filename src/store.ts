@@ -3,9 +3,10 @@ import type { Codec, DecodeSource } from './codec/codec.ts';
 import { msgpackCodec } from './codec/msgpack.ts';
 import { createObjectsCodec, type View } from './codec/objects/index.ts';
 import { StoreError } from './errors.ts';
+import { Loan } from './loan.ts';
+import { Snapshot } from './snapshot.ts';
 import { Adopter, type AdopterStats, MISSING } from './synchronizer/adopter.ts';
 import type { Adoption } from './synchronizer/adoption.ts';
-import type { Draft } from './synchronizer/draft.ts';
 import { native } from './synchronizer/native.ts';
 import type { Publisher, PublisherStats } from './synchronizer/publisher.ts';
 import { takeOver } from './synchronizer/takeover.ts';
@@ -75,79 +76,6 @@ export interface ReaderStats extends AdopterStats {
   /** Snapshots taken and not yet released. */
   readonly heldSnapshots: number;
 }
-
-/**
- * Bytes of the store itself, lent to be filled in place. After `commit` or `abort` the array is a private copy: writing
- * goes on to work and reaches nobody.
- */
-export class Loan extends Uint8Array<ArrayBuffer> {
-  #draft: Draft | undefined;
-
-  /** What `subarray`, `slice` and `map` of a loan make is no loan. */
-  static get [Symbol.species](): Uint8ArrayConstructor {
-    return Uint8Array;
-  }
-
-  /** @internal */
-  static over(buffer: ArrayBuffer, draft: Draft): Loan {
-    const loan = new Loan(buffer);
-    loan.#draft = draft;
-    forgottenLoans.register(loan, draft, loan);
-    return loan;
-  }
-
-  /** The same bytes as a plain Uint8Array, for who insists on one. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.buffer);
-  }
-
-  /**
-   * Publishes the bytes as they are now; reads that still fill them end in the private copy.
-   *
-   * @returns the publish number
-   * @throws {StoreError} `LOAN_INVALID` after `commit` or `abort`; `CLOSED`; `STORE_LOST`
-   */
-  commit(): number {
-    return this.#end().commitLent();
-  }
-
-  /**
-   * Publishes nothing.
-   *
-   * @throws {StoreError} `LOAN_INVALID` after `commit` or `abort`
-   */
-  abort(): void {
-    this.#end().abort();
-  }
-
-  /** Aborts, unless it was committed. */
-  [Symbol.dispose](): void {
-    if (this.#draft !== undefined) this.#end().abort();
-  }
-
-  #end(): Draft {
-    const draft = this.#draft;
-    if (draft === undefined) {
-      throw new StoreError(
-        'LOAN_INVALID',
-        'this loan was committed or aborted before: ask the writer for another one',
-      );
-    }
-    this.#draft = undefined;
-    forgottenLoans.unregister(this);
-    return draft;
-  }
-}
-
-/** A loan that nobody can end any more would keep its slot for ever. */
-const forgottenLoans = new FinalizationRegistry<Draft>((draft) => {
-  try {
-    draft.abort();
-  } catch {
-    // Out of mappings, say. Nobody can write to the array any more, and there is nobody to tell: the region is replaced
-    // instead of rewritten.
-  }
-});
 
 /** Publishes values to a store. A store has one writer at a time. */
 export class Writer<T> {
@@ -232,75 +160,6 @@ export class Writer<T> {
   /** Closes. */
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** A counted handle on one version: its value stays as it is until the handle is released. */
-export class Snapshot<T> {
-  readonly #adoption: Adoption<View<T>>;
-  readonly #onRelease: () => void;
-  #isReleased = false;
-
-  /** @internal Use {@link Reader.snapshot}. */
-  constructor(adoption: Adoption<View<T>>, onRelease: () => void) {
-    adoption.addSnapshot();
-    this.#adoption = adoption;
-    this.#onRelease = onRelease;
-  }
-
-  /**
-   * The value of this version.
-   *
-   * @throws {StoreError} `SNAPSHOT_RELEASED`
-   */
-  get value(): View<T> {
-    if (this.#isReleased) {
-      throw new StoreError(
-        'SNAPSHOT_RELEASED',
-        `this snapshot of version ${this.version} was released: take another one`,
-      );
-    }
-    return this.#adoption.content;
-  }
-
-  /** The publish number. */
-  get version(): number {
-    return this.#adoption.version;
-  }
-
-  /** When it was published, by the writer's clock, in milliseconds since 1970 (with microseconds as the fraction). */
-  get publishedAt(): number {
-    return this.#adoption.publishedAt;
-  }
-
-  /** The length of the encoded value. */
-  get byteLength(): number {
-    return this.#adoption.byteLength;
-  }
-
-  /** The id of the codec it was written with. */
-  get codec(): string {
-    return this.#adoption.codecId;
-  }
-
-  /**
-   * Ends this handle; others on the same version, and what `current()` gave out, go on. When the last has ended the
-   * version is unpinned at once, unless a raw window (typed array, Buffer, DataView) was handed out: then it stays
-   * pinned until that is garbage collected, since a socket may still be reading from it. Twice is fine.
-   *
-   * @param options `detach: true` promises that nothing is reading a raw window any more. If every handle says so, the
-   * windows are detached (their length becomes 0) and the version is unpinned with the last.
-   */
-  release({ detach = false }: { readonly detach?: boolean } = {}): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#onRelease();
-    this.#adoption.releaseSnapshot(detach);
-  }
-
-  /** Releases. */
-  [Symbol.dispose](): void {
-    this.release();
   }
 }
 
