@@ -4,6 +4,11 @@ import { it } from '../support/processes.ts';
 
 const PUBLISHES = 100_000;
 
+interface Finished {
+  readonly versions: number;
+  readonly copied: number;
+}
+
 describe('a writer at full speed and four reader processes', () => {
   it('shows whole versions only, never an older one, and in the end the newest', async ({ place, start }) => {
     // How many old versions each reader holds: none, so that regions are rewritten all the time; and more than there
@@ -17,14 +22,19 @@ describe('a writer at full speed and four reader processes', () => {
     expect(stats.rewrites).toBeGreaterThan(1000);
     expect(PUBLISHES - stats.rewrites).toBeGreaterThan(100);
 
+    let versions = 0;
+    let copied = 0;
     for (const reader of readers) {
-      const finished = await reader.next('finished');
+      const finished = await reader.next<Finished>('finished');
       expect(finished).toMatchObject({ torn: 0, backwards: 0, last: PUBLISHES });
-      expect(finished['versions']).toBeGreaterThan(100);
-      // Neither copying nor sharing alone.
-      expect(finished['copied']).toBeLessThan(finished['versions'] as number);
+      versions += finished.versions;
+      copied += finished.copied;
       expect((await reader.ended).code).toBe(0);
     }
+    // How many of the versions a reader sees is the scheduler's affair. Some were copied out, and some were not.
+    expect(versions).toBeGreaterThan(readers.length);
+    expect(copied).toBeGreaterThan(0);
+    expect(copied).toBeLessThan(versions);
     expect((await writer.ended).code).toBe(0);
     expect(inspect(place.prefix)).toMatchObject({ publishNumber: BigInt(PUBLISHES), reuse: true });
   });

@@ -133,7 +133,8 @@ export class Child {
 
   /** Sends a signal to this one process. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#ending === undefined) process.kill(this.pid, signal);
+    // Not process.kill(): it would throw for one that has ended and has not said so yet.
+    this.#process.kill(signal);
   }
 
   /** Stops the process and waits until the kernel has. */
