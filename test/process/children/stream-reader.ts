@@ -10,7 +10,7 @@ const { prefix, publishes, keep } = given<{ prefix: string; publishes: number; k
 run(async () => {
   const reader = openReader<Uint8Array>(prefix);
   const held: { snapshot: Snapshot<Uint8Array>; bytes: Uint8Array }[] = [];
-  const seen = { versions: 0, copied: 0, torn: 0, backwards: 0, last: 0 };
+  const seen = { adoptions: 0, copied: 0, torn: 0, backwards: 0, last: 0 };
   let last = 0;
 
   const check = (bytes: Uint8Array, version: number, when: string) => {
@@ -41,7 +41,6 @@ run(async () => {
     }
     last = reader.version;
     check(bytes, last, 'adopted');
-    seen.versions += 1;
     // What `current()` gave and a snapshot taken right after may be two versions: both must be whole.
     const snapshot = reader.snapshot();
     held.push({ snapshot, bytes: snapshot.value });
@@ -49,7 +48,9 @@ run(async () => {
   }
   while (held.length > 0) letGo();
   seen.last = last;
-  seen.copied = reader.stats().copies;
+  const { adoptions, copies } = reader.stats();
+  seen.adoptions = adoptions;
+  seen.copied = copies;
   tell('finished', seen);
   reader.close();
 });
