@@ -1,7 +1,6 @@
 // What the Node-API classes share: throwing faults, and ArrayBuffers over mappings.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 

@@ -31,7 +31,6 @@ std::optional<Fault> State::open(const std::string& path, bool writable, std::sh
                                  StateFlaw& flaw, std::uint32_t& formatVersion) {
   auto opened = std::make_shared<State>();
   opened->path_ = path;
-  opened->writable_ = writable;
   if (auto fault = openFile(path, writable, opened->file_)) return fault;
   if (auto fault = inspectFile(opened->file_.get(), path, opened->facts_)) return fault;
   // What comes before the store id is where it is in every format, the length is not.

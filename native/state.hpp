@@ -34,7 +34,6 @@ class State {
   const FileFacts& facts() const { return facts_; }
   int descriptor() const { return file_.get(); }
 
-  bool writable() const { return writable_; }
 
   // Whether its path still leads to this file.
   bool isInPlace() const { return leadsTo(path_, facts_); }
@@ -44,7 +43,6 @@ class State {
   Descriptor file_;
   FileFacts facts_{};
   std::shared_ptr<Mapping> mapping_;
-  bool writable_ = false;
   // Read once: what somebody writes over the identity later must not change how we behave.
   std::uint64_t storeId_ = 0;
   bool reuse_ = true;

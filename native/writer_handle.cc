@@ -1,7 +1,6 @@
 #include "writer_handle.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -110,7 +109,7 @@ Napi::Value WriterHandle::createState(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// openState(): { outcome: 'opened' | 'absent' | flaw, formatVersion, reuse, owner, mode, isDestroyed }
+// openState(): { outcome: 'opened' | 'absent' | flaw, formatVersion, reuse, owner, isDestroyed }
 Napi::Value WriterHandle::openState(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   StateFlaw flaw = StateFlaw::none;
@@ -127,7 +126,6 @@ Napi::Value WriterHandle::openState(const Napi::CallbackInfo& info) {
   result.Set("formatVersion", Napi::Number::New(env, formatVersion));
   result.Set("reuse", Napi::Boolean::New(env, state_ && state_->reuse()));
   result.Set("owner", Napi::Number::New(env, state_ ? state_->facts().owner : 0));
-  result.Set("mode", Napi::Number::New(env, state_ ? state_->facts().mode & 07777 : 0));
   result.Set("isDestroyed", Napi::Boolean::New(env, state_ && state_->handshake().version().isTombstone()));
   return result;
 }
@@ -193,7 +191,7 @@ bool WriterHandle::isActiveRegionSound(unsigned slot) const {
 Napi::Value WriterHandle::takeOver(const Napi::CallbackInfo& info) {
   auto handshake = state_->handshake();
   StateRegion& state = state_->region();
-  VersionWord version = handshake.version();
+  const VersionWord version = handshake.version();
   for (unsigned slot = 0; slot < kSlotLimit; ++slot) {
     if (auto fault = openRegion(slot)) {
       throwFault(info.Env(), *fault);

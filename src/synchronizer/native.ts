@@ -55,7 +55,6 @@ export interface WriterHandle {
     formatVersion: number;
     reuse: boolean;
     owner: number;
-    mode: number;
     isDestroyed: boolean;
   };
   takeOver(): number;

@@ -50,10 +50,6 @@ export class Slots {
     }
   }
 
-  get active(): number {
-    return this.#active;
-  }
-
   /** How many slots lead to a region. */
   get regionCount(): number {
     return this.#capacities.reduce((count, capacity) => (capacity < 0 ? count : count + 1), 0);
